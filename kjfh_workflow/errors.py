@@ -1,0 +1,128 @@
+"""Every error this package raises on purpose, and what a caller may do about it.
+
+::
+
+    WorkflowError                 the docstring is the default message
+    ├── InputError                a file that cannot be used; .problems names every place
+    │   ├── PolicyError           a policy pack (at load only)
+    │   ├── ScenarioError         a scenario file
+    │   └── IntakeError           an application folder
+    ├── NotFound
+    ├── Refused                   .refusals: every reason, with its code and article
+    │   ├── NotAuthorised
+    │   ├── TransitionNotAllowed  .allowed lists the events that are possible
+    │   └── GuardRefused          guards and evidence together
+    ├── Conflict                  the case moved meanwhile, or a request id was used for another act
+    └── SchemaMismatch            the database is older or newer than this program
+
+Not here: HTTP numbers (``web``), exit codes (``cli``) and Chinese words (``policy/words.toml``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why an act was refused."""
+
+    #: Stable English code, for programs and scenarios.
+    code: str
+    #: The reason in people's words (Chinese).
+    message: str
+    #: The article that makes it so; empty where no article is needed (a missing text, a wrong role).
+    article: str = ""
+    #: The evidence field it is about, as a dotted path; empty where there is none.
+    field: str = ""
+
+    def __str__(self) -> str:
+        where = f"({self.article})" if self.article else ""
+        return f"{self.message}{where} [{self.code}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a file: what, where, and what is allowed."""
+
+    #: File (and sheet, line or step) it stands in.
+    place: str
+    #: Key, column or path inside that place; empty where the whole place is meant.
+    key: str
+    #: What is wrong, with the value found and what is allowed.
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place, self.key, self.message) if part)
+
+
+class WorkflowError(Exception):
+    """Something in the workflow went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class InputError(WorkflowError):
+    """The input cannot be used."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        #: Every problem found, in reading order; never empty.
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class PolicyError(InputError):
+    """The policy pack cannot be used."""
+
+
+class ScenarioError(InputError):
+    """The scenario file cannot be played."""
+
+
+class IntakeError(InputError):
+    """The application folder cannot be imported; nothing was stored."""
+
+
+class NotFound(WorkflowError):
+    """There is no such thing, or it is not yours to see."""
+
+
+class Refused(WorkflowError):
+    """The act was refused and nothing has changed."""
+
+    def __init__(self, refusals: Iterable[Refusal]) -> None:
+        #: Every reason that holds; never empty.
+        self.refusals = tuple(refusals)
+        super().__init__("\n".join(str(refusal) for refusal in self.refusals))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The distinct codes, sorted."""
+        return tuple(sorted({refusal.code for refusal in self.refusals}))
+
+
+class NotAuthorised(Refused):
+    """This person may not do this."""
+
+
+class TransitionNotAllowed(Refused):
+    """The case's state does not allow this event."""
+
+    def __init__(self, refusals: Iterable[Refusal], allowed: Iterable[str] = ()) -> None:
+        super().__init__(refusals)
+        #: The events that the state does allow.
+        self.allowed = tuple(allowed)
+
+
+class GuardRefused(Refused):
+    """A condition of the act is not met, or its evidence is missing or wrong."""
+
+
+class Conflict(WorkflowError):
+    """The case moved meanwhile; read it again and decide again."""
+
+
+class SchemaMismatch(WorkflowError):
+    """The database schema does not fit this version of the program."""
