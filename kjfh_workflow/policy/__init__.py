@@ -1,0 +1,1 @@
+"""What the documents say: policy packs, read from TOML and proved at load. Pure data, no cases."""

@@ -1,0 +1,173 @@
+"""From a folder of TOML files to a ``PolicyPack``; every problem of the folder at once.
+
+Whether the parts fit together is asked in ``checks``; which version applies, in ``catalog``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from kjfh_workflow.errors import PolicyError, Problem
+from kjfh_workflow.policy.model import CriteriaFile, Identity, Machine, Part, PolicyPack, Words
+from kjfh_workflow.policy.vocabulary import CaseKind
+from kjfh_workflow.policy.wording import explain, hint, house_words, language, say
+
+PartT = TypeVar("PartT", bound=Part)
+_FILES = ("policy.toml", "criteria.toml", "labels.toml")
+
+
+def load_pack(folder: Path) -> PolicyPack:
+    """Read one pack, ``<city>/<in-force date>/``.
+
+    Raises:
+        PolicyError: with every problem of every file; what only shows when the parts are seen together is
+            found by ``checks.check_pack``.
+    """
+    problems: list[Problem] = []
+    place = f"{folder.parent.name}/{folder.name}"
+    _check_folder(folder, place, problems)
+    identity = _part(folder / "policy.toml", Identity, place, problems)
+    criteria = _part(folder / "criteria.toml", CriteriaFile, place, problems)
+    machines = {
+        CaseKind(path.stem): machine
+        for path in sorted((folder / "machines").glob("*.toml"))
+        if path.stem in set(CaseKind) and (machine := _part(path, Machine, place, problems))
+    }
+    labels = _labels(folder / "labels.toml", place, problems)
+    if identity and identity.city != folder.parent.name:
+        problems.append(
+            Problem(
+                f"{place}/policy.toml",
+                "city",
+                say("city_mismatch", found=identity.city, expected=folder.parent.name),
+            )
+        )
+    if problems or identity is None or criteria is None:
+        raise PolicyError(problems)
+    return PolicyPack(
+        identity=identity,
+        criteria=criteria.criteria,
+        tenant_conditions=criteria.tenant_conditions,
+        # In the order of CaseKind, so that pages and digests do not depend on the file system.
+        machines={kind: machines[kind] for kind in CaseKind if kind in machines},
+        words=Words(house_words(), labels),
+        version=folder.name,
+        digest=_digest(folder),
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file with exact decimals.
+
+    Raises:
+        tomllib.TOMLDecodeError, UnicodeDecodeError, OSError: as they come.
+    """
+    return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+
+
+def _check_folder(folder: Path, place: str, problems: list[Problem]) -> None:
+    if not folder.is_dir():
+        problems.append(Problem(place, "", say("no_folder", path=folder)))
+        return
+    try:
+        date.fromisoformat(folder.name)
+    except ValueError:
+        problems.append(Problem(place, "", say("folder_name")))
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_dir():
+            known = inside.as_posix() == "machines"
+        elif inside.parent.name == "machines":
+            known = path.stem in set(CaseKind) and path.suffix == ".toml"
+        else:
+            known = path.name in _FILES
+        if not known:
+            allowed = [*_FILES, *(f"machines/{kind}.toml" for kind in CaseKind)]
+            message = say("not_part_of_pack") + hint(inside.as_posix(), allowed)
+            problems.append(Problem(f"{place}/{inside.as_posix()}", "", message))
+
+
+def _part(path: Path, model: type[PartT], place: str, problems: list[Problem]) -> PartT | None:
+    where = f"{place}/{path.relative_to(path.parents[1] if path.parent.name == 'machines' else path.parent).as_posix()}"
+    try:
+        return model.model_validate(read_toml(path))
+    except FileNotFoundError:
+        problems.append(Problem(where, "", say("file_missing")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(Problem(where, "", say("not_toml", error=error)))
+    except ValidationError as error:
+        problems.extend(_problems_of(error, model, where))
+    return None
+
+
+def _problems_of(error: ValidationError, model: type[Part], where: str) -> Iterable[Problem]:
+    for detail in error.errors():
+        message = explain(detail) if language() == "zh" else detail["msg"]
+        if detail["type"] == "extra_forbidden":
+            allowed = _keys_at(model, detail["loc"][:-1])
+            message = say("unknown_key") + hint(str(detail["loc"][-1]), allowed)
+        elif "expected" in detail.get("ctx", {}):
+            names = [name.strip("' ") for name in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
+            message = say("unknown_name", found=detail["input"]) + hint(str(detail["input"]), names)
+        elif detail["type"] != "missing":
+            message = say("bad_value", problem=message, found=detail["input"])
+        yield Problem(where, ".".join(str(step) for step in detail["loc"]), message)
+
+
+def _keys_at(model: type[Part], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that the model at *loc* allows, as written in TOML."""
+    current: Any = model
+    for step in loc:
+        if isinstance(step, int) or not isinstance(current, type) or not issubclass(current, Part):
+            continue
+        field = next((f for name, f in current.model_fields.items() if step in (name, f.alias)), None)
+        current = _innermost(field.annotation) if field else None
+    if not (isinstance(current, type) and issubclass(current, Part)):
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _innermost(annotation: Any) -> Any:
+    """The model inside tuple[...], dict[...] or an optional."""
+    for argument in getattr(annotation, "__args__", ()):
+        found = _innermost(argument)
+        if isinstance(found, type) and issubclass(found, Part):
+            return found
+    return annotation
+
+
+def _labels(path: Path, place: str, problems: list[Problem]) -> dict[str, dict[str, str]]:
+    if not path.exists():
+        return {}
+    try:
+        found = read_toml(path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(Problem(f"{place}/labels.toml", "", say("not_toml", error=error)))
+        return {}
+    house = house_words()
+    for section, words in found.items():
+        if section not in house:
+            problems.append(Problem(f"{place}/labels.toml", section, say("unknown_key") + hint(section, house)))
+            continue
+        problems.extend(
+            Problem(f"{place}/labels.toml", f"{section}.{name}", say("unknown_key") + hint(name, house[section]))
+            for name in words
+            if name not in house[section]
+        )
+    return found
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.toml")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return digest.hexdigest()

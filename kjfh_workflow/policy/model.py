@@ -1,0 +1,409 @@
+"""What a policy pack consists of, as frozen models.
+
+Whether a pack makes sense as a whole is asked in ``checks``; where it comes from, in ``loader``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from kjfh_workflow.policy.vocabulary import (
+    Branch,
+    CaseKind,
+    EffectName,
+    GuardName,
+    Handling,
+    LengthUnit,
+    Level,
+    Measure,
+    Modifier,
+    OneOpenPer,
+    Operator,
+    Role,
+    Side,
+    Status,
+    TenantTest,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Names = tuple[Name, ...]
+
+
+class Part(BaseModel):
+    """Base of everything in a pack: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provision(Part):
+    """Something that rests on an article."""
+
+    #: Citation: a number from the pack's article list, with 第N项 where the article has items.
+    article: Text
+    status: Status
+    #: The choice made and why; required unless ``stated``.
+    note: str = ""
+
+
+class Article(Part):
+    """One article or clause of the document, numbered as issued."""
+
+    number: Text
+    #: How many numbered items (第N项) it has; 0 for none.
+    items: int = Field(default=0, ge=0)
+    about: Text
+    handling: Handling
+    note: str = ""
+
+
+class InForce(Provision):
+    """From when to when the document applies."""
+
+    effective_from: date
+    effective_to: date | None = None
+    #: Rules that burden someone count for events from this day on (立法法 art. 104).
+    adverse_from: date | None = None
+
+
+class SpaceType(Provision):
+    """A type an applicant may apply for."""
+
+    label: Text
+    #: The kind of space it counts as when asking "already recognised?".
+    space: Name
+
+
+class Material(Provision):
+    """One item of the materials checklist."""
+
+    id: Name
+    label: Text
+    required: bool = True
+
+
+class Departments(Provision):
+    """Whose endorsement a recognition needs."""
+
+    roles: tuple[Role, ...]
+
+
+class Cap(Provision):
+    """The most that may be granted for a recognition, in yuan."""
+
+    level: Level
+    #: The kinds of space it is for.
+    spaces: Names
+    yuan: Decimal = Field(gt=0, decimal_places=2)
+
+
+class Notice(Part):
+    """A notice that this city sends."""
+
+    label: Text
+    #: Who receives it; empty only for reminders, which go to whoever has the work.
+    to: tuple[Role, ...] = ()
+
+
+class Identity(Part):
+    """``policy.toml``: which document this is, its articles, and the tables all machines share."""
+
+    city: Name
+    #: As it stands in letters: 余姚市.
+    city_label: Text
+    title: Text
+    #: As issued; empty where the document carries none.
+    document_no: str = ""
+    issuers: tuple[Text, ...] = ()
+    issued_on: date | None = None
+    #: Who answers questions about it; shown with refusals and in letters.
+    contact: Text
+    in_force: InForce
+    articles: tuple[Article, ...] = Field(alias="article", min_length=1)
+    types: dict[Name, SpaceType] = Field(min_length=1)
+    materials: tuple[Material, ...] = Field(alias="material", default=())
+    departments: Departments
+    caps: tuple[Cap, ...] = Field(alias="cap", default=())
+    notices: dict[Name, Notice]
+
+
+class Precondition(Part):
+    """A measured fact without which a judged criterion is unmet at once."""
+
+    measure: Measure
+    op: Operator
+    value: Decimal
+
+
+class Criterion(Provision):
+    """One condition of recognition."""
+
+    id: Name
+    label: Text
+    modifier: Modifier
+    #: The types it applies to; empty for all.
+    types: Names = ()
+    measure: Measure | None = None
+    op: Operator | None = None
+    value: Decimal | bool | None = None
+    #: For a "per N tenants" measure: N. Rounded up is met, below rounded down is unmet, between a person judges.
+    per: int | None = Field(default=None, gt=0)
+    unit: str = ""
+    #: Only for ``judged``: what must hold before a person is asked.
+    requires: Precondition | None = None
+
+
+class TenantCondition(Provision):
+    """One condition for a firm on the premises to count as a tenant (在孵企业)."""
+
+    id: Name
+    label: Text
+    test: TenantTest
+    modifier: Modifier
+    #: Months, for the tests that measure a time; inclusive.
+    months: int | None = Field(default=None, gt=0)
+    #: Only firms in these technical fields; empty for all.
+    fields: tuple[Text, ...] = ()
+    #: Not firms in these technical fields.
+    except_fields: tuple[Text, ...] = ()
+
+
+class CriteriaFile(Part):
+    """``criteria.toml``."""
+
+    criteria: tuple[Criterion, ...] = Field(alias="criterion", default=())
+    tenant_conditions: tuple[TenantCondition, ...] = Field(alias="tenant_condition", default=())
+
+
+class State(Part):
+    """One state of a machine."""
+
+    label: Text
+    #: The case is over.
+    final: bool = False
+    #: The city's title is held.
+    titled: bool = False
+    #: The title has been cancelled; only reached through a state of ``right_to_be_heard``.
+    title_cancelled: bool = False
+    #: Prior notice is out and the holder may defend itself.
+    right_to_be_heard: bool = False
+
+
+class FourEyes(Provision):
+    """Who has performed one of these events of the case may not perform the edge's."""
+
+    events: Names = Field(min_length=1)
+
+
+class Edge(Provision):
+    """An event that leads from some states to one."""
+
+    event: Name
+    by: tuple[Role, ...] = Field(min_length=1)
+    sources: Names = Field(alias="from", min_length=1)
+    to: Name
+    #: Picks between edges of one event from one state; the edge without it is the default and stands last.
+    when: Branch | None = None
+    #: Evidence fields; a trailing ``?`` marks an optional one.
+    evidence: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]+\??$")], ...] = ()
+    guards: tuple[GuardName, ...] = ()
+    four_eyes: FourEyes | None = None
+    effects: tuple[EffectName, ...] = ()
+    #: The kind of case that this event opens.
+    opens: CaseKind | None = None
+    notify: Names = ()
+
+    @cached_property
+    def fields(self) -> dict[str, bool]:
+        """Evidence field → required."""
+        return {name.rstrip("?"): not name.endswith("?") for name in self.evidence}
+
+
+class Period(Provision):
+    """How long a timer runs in one state."""
+
+    state: Name
+    #: None: the date comes from evidence.
+    length: int | None = Field(default=None, gt=0)
+    unit: LengthUnit = LengthUnit.WORKING_DAYS
+    #: The evidence field that replaces ``length`` when it is given.
+    length_from: str = ""
+    #: Whether a last day that is a rest day moves to the next working day. False where it would lengthen a burden.
+    rolls: bool = True
+    #: Who has the work meanwhile; the reminders go to them.
+    responsible: tuple[Role, ...] = ()
+
+
+class Reminder(Provision):
+    """A notice some days before the last day."""
+
+    before: int = Field(gt=0)
+    unit: LengthUnit
+    notice: Name
+
+
+class Escalation(Provision):
+    """Notices to a leader while the office is late; nothing is ever decided by them."""
+
+    notice: Name
+    #: Working days after the last day.
+    after: int = Field(gt=0)
+    #: Then again every so many working days.
+    every: int = Field(gt=0)
+
+
+class Timer(Part):
+    """A clock that runs exactly while the case is in certain states."""
+
+    name: Name
+    label: Text
+    side: Side
+    periods: tuple[Period, ...] = Field(alias="period", min_length=1)
+    #: States in which the clock stands still and keeps what was left.
+    pauses_in: Names = ()
+    #: The event performed at 24:00 of the last day; none for clocks that only remind.
+    on_due: Name | None = None
+    reminders: tuple[Reminder, ...] = Field(alias="reminder", default=())
+    escalation: Escalation | None = None
+
+    @cached_property
+    def period_of(self) -> dict[str, Period]:
+        """State → period."""
+        return {period.state: period for period in self.periods}
+
+
+class Machine(Part):
+    """``machines/<kind>.toml``: the life of one kind of case."""
+
+    label: Text
+    one_open_per: OneOpenPer | None = None
+    states: dict[Name, State]
+    events: dict[Name, Text]
+    edges: tuple[Edge, ...] = Field(alias="edge", min_length=1)
+    timers: tuple[Timer, ...] = Field(alias="timer", default=())
+
+    @cached_property
+    def edges_of(self) -> dict[str, tuple[Edge, ...]]:
+        """Event → its edges, in the order written."""
+        return {event: tuple(edge for edge in self.edges if edge.event == event) for event in self.events}
+
+    @cached_property
+    def edges_from(self) -> dict[tuple[str, str], tuple[Edge, ...]]:
+        """(event, state) → the edges that leave that state by that event."""
+        found: dict[tuple[str, str], tuple[Edge, ...]] = {}
+        for edge in self.edges:
+            for source in edge.sources:
+                found[edge.event, source] = (*found.get((edge.event, source), ()), edge)
+        return found
+
+    @cached_property
+    def timer_of(self) -> dict[str, Timer]:
+        """Name → timer."""
+        return {timer.name: timer for timer in self.timers}
+
+    def events_from(self, state: str) -> list[str]:
+        """The events that leave *state*, in the order written."""
+        return [event for event in self.events if (event, state) in self.edges_from]
+
+
+class Words:
+    """People's words for the program's names: the house's, and a city's own where it differs."""
+
+    def __init__(self, house: dict[str, dict[str, str]], city: dict[str, dict[str, str]]) -> None:
+        self._words = {section: {**words, **city.get(section, {})} for section, words in house.items()}
+
+    def __call__(self, section: str, name: str) -> str:
+        """The word for *name* in *section*; the name itself where there is none."""
+        return self._words[section].get(name, name)
+
+    def has(self, section: str, name: str) -> bool:
+        """Whether there is a word for *name*."""
+        return name in self._words.get(section, {})
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyPack:
+    """One version of one city's policy, as loaded."""
+
+    identity: Identity
+    criteria: tuple[Criterion, ...]
+    tenant_conditions: tuple[TenantCondition, ...]
+    machines: dict[CaseKind, Machine]
+    words: Words
+    #: The folder's name: the in-force date, ``2020-01-01``.
+    version: str
+    #: SHA-256 over the folder's files, hex.
+    digest: str
+
+    @property
+    def city(self) -> str:
+        """The city's short name."""
+        return self.identity.city
+
+    @property
+    def name(self) -> str:
+        """``city/version``."""
+        return f"{self.city}/{self.version}"
+
+    def in_force_on(self, day: date) -> bool:
+        """Whether a new application may be filed under it on *day*."""
+        force = self.identity.in_force
+        return force.effective_from <= day and (force.effective_to is None or day <= force.effective_to)
+
+    def criteria_for(self, space_type: str) -> tuple[Criterion, ...]:
+        """The criteria that apply to an application of *space_type*."""
+        return tuple(c for c in self.criteria if not c.types or space_type in c.types)
+
+    def space_of(self, space_type: str) -> str:
+        """The kind of space that *space_type* counts as."""
+        return self.identity.types[space_type].space
+
+    def cap_for(self, space_type: str, level: str) -> Cap | None:
+        """The cap on a recognition at *level*, or None where the text grants nothing."""
+        space = self.space_of(space_type)
+        return next((c for c in self.identity.caps if c.level == level and space in c.spaces), None)
+
+    def provisions(self) -> Iterator[tuple[str, Provision]]:
+        """Everything that rests on an article, each with a key that names it for good."""
+        yield "in_force", self.identity.in_force
+        yield "departments", self.identity.departments
+        for name, space_type in self.identity.types.items():
+            yield f"types.{name}", space_type
+        for material in self.identity.materials:
+            yield f"material.{material.id}", material
+        for cap in self.identity.caps:
+            yield f"cap.{'+'.join(cap.spaces)}.{cap.level}", cap
+        for criterion in self.criteria:
+            yield f"criterion.{criterion.id}", criterion
+        for condition in self.tenant_conditions:
+            yield f"tenant_condition.{condition.id}", condition
+        for kind, machine in self.machines.items():
+            yield from _machine_provisions(kind, machine)
+
+
+def _machine_provisions(kind: CaseKind, machine: Machine) -> Iterator[tuple[str, Provision]]:
+    for edge in machine.edges:
+        when = f"[{edge.when}]" if edge.when else ""
+        key = f"{kind}.{edge.event}.{'+'.join(edge.by)}.{'+'.join(edge.sources)}>{edge.to}{when}"
+        yield key, edge
+        if edge.four_eyes:
+            yield f"{key}.four_eyes", edge.four_eyes
+    for timer in machine.timers:
+        for period in timer.periods:
+            yield f"{kind}.{timer.name}.in.{period.state}", period
+        for reminder in timer.reminders:
+            yield f"{kind}.{timer.name}.reminder.{reminder.before}_{reminder.unit}", reminder
+        if timer.escalation:
+            yield f"{kind}.{timer.name}.escalation", timer.escalation
+
+
+def as_data(part: Part) -> dict[str, Any]:
+    """A part as plain data with the keys of the TOML files, without what is empty."""
+    return part.model_dump(mode="json", by_alias=True, exclude_defaults=True)

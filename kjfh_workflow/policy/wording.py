@@ -1,0 +1,61 @@
+"""Words for what is wrong: with one value (Chinese), and with a policy pack (Chinese or English by locale)."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def house_words() -> dict[str, dict[str, str]]:
+    """The Chinese words that come with the program: section → name → word."""
+    return tomllib.loads((_HERE / "words.toml").read_text("utf-8"))
+
+
+@cache
+def _complaints() -> dict[str, dict[str, str]]:
+    return tomllib.loads((_HERE / "complaints.toml").read_text("utf-8"))
+
+
+def language() -> str:
+    """``zh`` or ``en``, from LC_ALL, LC_MESSAGES or LANG, as every program of the system does."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(variable):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def say(code: str, **values: object) -> str:
+    """A complaint about a pack, in the language of the locale."""
+    return _complaints()[language()][code].format(**values)
+
+
+def hint(found: str, allowed: Iterable[str]) -> str:
+    """The nearest name, and what is allowed."""
+    names = sorted(set(allowed))
+    near = get_close_matches(found, names, n=1, cutoff=0.6)
+    meant = say("did_you_mean", near=near[0]) if near else ""
+    return meant + say("allowed", names=", ".join(names) or say("nothing"))
+
+
+def explain(detail: Mapping[str, Any]) -> str:
+    """One of pydantic's error details as a Chinese phrase: what is wrong and what is allowed."""
+    sentence = house_words()["problems"].get(detail["type"])
+    if sentence is None:
+        return str(detail["msg"])
+    context = dict(detail.get("ctx", {}))
+    if "expected" in context:
+        context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", "")
+    return sentence.format(input=_short(detail["input"]), **{"allowed": "", **context})
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
