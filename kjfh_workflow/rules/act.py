@@ -1,0 +1,80 @@
+"""An act about to be decided: everything that guards and effects may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from kjfh_workflow.errors import Refusal
+from kjfh_workflow.policy.model import Edge, Machine, PolicyPack
+from kjfh_workflow.policy.vocabulary import Field, RefusalCode, Role
+from kjfh_workflow.rules.calendar import WorkCalendar
+from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.criteria import Evaluation, evaluate
+from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.rules.refusing import refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an operator has in a city besides this case."""
+
+    #: Last barred day, or None.
+    banned_until: date | None = None
+    #: Id of an application that is not closed; empty if none.
+    open_application: str = ""
+    #: Kind of space → id of the incubator that holds the title.
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Act:
+    """One event on one case by one actor, with all that is known."""
+
+    pack: PolicyPack
+    machine: Machine
+    case: Case
+    event: str
+    edge: Edge
+    target: str
+    actor: Actor
+    #: The role the actor performs it as.
+    role: Role
+    today: date
+    evidence: Mapping[str, Any]
+    calendar: WorkCalendar
+    #: The facts this act hands in; None if it hands in none.
+    new_facts: Facts | None
+    #: The facts on file.
+    load_facts: Callable[[], Facts]
+    load_standing: Callable[[], Standing]
+
+    @property
+    def space_type(self) -> str:
+        """The type applied for: of this act where it names one, of the case otherwise."""
+        return str(self.evidence.get(Field.TYPE) or self.case.type)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What the operator has in the city; read once, inside the act's transaction."""
+        return self.load_standing()
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The pack's criteria on the facts, with this act's findings."""
+        facts = self.new_facts or self.load_facts()
+        on = self.today if self.new_facts else self.case.facts_on
+        assert on is not None, "facts on file have a day"  # noqa: S101
+        evaluation = evaluate(self.pack, self.space_type, facts, on)
+        findings = self.evidence.get(Field.FINDINGS, {})
+        justifications = self.evidence.get(Field.JUSTIFICATIONS, {})
+        return evaluation.with_findings(None if findings == "all_met" else findings, justifications)
+
+    def refuse(
+        self, code: RefusalCode, *, article: str = "", field: str = "", variant: str = "", **values: object
+    ) -> Refusal:
+        """One reason against this act."""
+        return refusal(self.pack, code, article=article or "", field=field, variant=variant, **values)

@@ -1,0 +1,130 @@
+"""What a case is at one moment, and who acts on it.
+
+A case is the fold of its history: each history row names the new state and assigns keys of ``memory``; folding is
+assignment and nothing else, so a case can be folded again by any later version of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from kjfh_workflow.policy.vocabulary import NEW, CaseKind, Level, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who performs an act, as the host system has authenticated them."""
+
+    id: str
+    name: str
+    #: In order of preference where several would do.
+    roles: tuple[Role, ...]
+    city: str
+    #: The operator an applicant stands for; empty for everybody else.
+    uscc: str = ""
+
+    @classmethod
+    def of(cls, actor_id: str, roles: str | Iterable[str], city: str, *, name: str = "", uscc: str = "") -> Actor:
+        """An actor from plain texts.
+
+        Raises:
+            ValueError: for a role that does not exist or is not a person's.
+        """
+        names = (roles,) if isinstance(roles, str) else tuple(roles)
+        allowed = [str(role) for role in Role if role not in (Role.TIMER, Role.CASE)]
+        if unknown := [role for role in names if role not in allowed]:
+            raise ValueError(f"unknown role {unknown[0]!r}; allowed: {', '.join(allowed)}")
+        return cls(actor_id, name or actor_id, tuple(Role(role) for role in names), city, uscc)
+
+    @classmethod
+    def timer(cls, name: str, city: str) -> Actor:
+        """The deadline *name*, acting at the end of its last day."""
+        return cls(f"timer:{name}", name, (Role.TIMER,), city)
+
+    def may_read(self, case: Case) -> bool:
+        """Applicants see their own cases, offices their city's, auditors everything."""
+        if Role.AUDITOR in self.roles:
+            return True
+        if self.owns(case):
+            return True
+        return any(role is not Role.APPLICANT for role in self.roles) and self.city == case.city
+
+    def owns(self, case: Case) -> bool:
+        """Whether the actor stands for the case's operator."""
+        return Role.APPLICANT in self.roles and bool(self.uscc) and self.uscc == case.uscc
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case at one moment."""
+
+    id: str
+    city: str
+    kind: CaseKind
+    #: The version of the pack it is pinned to.
+    policy: str
+    state: str = NEW
+    #: How many history rows it has.
+    version: int = 0
+    #: Hash of the last of them.
+    head: str = ""
+    #: Everything else the history has said, key by key.
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def uscc(self) -> str:
+        """The operator's code."""
+        return str(self.memory.get("uscc", ""))
+
+    @property
+    def name(self) -> str:
+        """The operator's name when the case was opened."""
+        return str(self.memory.get("name", ""))
+
+    @property
+    def type(self) -> str:
+        """The type applied for or held."""
+        return str(self.memory.get("type", ""))
+
+    @property
+    def level(self) -> Level | None:
+        """The level of the title; None for cases that are no title."""
+        level = self.memory.get("level")
+        return Level(level) if level else None
+
+    @property
+    def facts(self) -> str:
+        """SHA-256 of the facts document in force; empty where there is none."""
+        return str(self.memory.get("facts", ""))
+
+    @property
+    def facts_on(self) -> date | None:
+        """The day those facts were handed in."""
+        day = self.memory.get("facts_on")
+        return date.fromisoformat(day) if day else None
+
+    @property
+    def materials(self) -> tuple[str, ...]:
+        """The materials handed in so far."""
+        return tuple(self.memory.get("materials", ()))
+
+    @property
+    def endorsed(self) -> Mapping[str, str]:
+        """Department → who endorsed for it."""
+        endorsed: Mapping[str, str] = self.memory.get("endorsed", {})
+        return endorsed
+
+    def actors_of(self, event: str) -> tuple[str, ...]:
+        """Everybody who has performed *event* in this case."""
+        return tuple(self.memory.get("acted", {}).get(event, ()))
+
+    def after(self, state: str, changes: Mapping[str, Any], head: str) -> Case:
+        """The case after one more history row; a None in *changes* forgets the key."""
+        memory = {**self.memory, **changes}
+        for key, value in changes.items():
+            if value is None:
+                del memory[key]
+        return Case(self.id, self.city, self.kind, self.policy, state, self.version + 1, head, memory)

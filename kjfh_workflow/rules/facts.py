@@ -1,0 +1,182 @@
+"""What an operator declares and hands in: the operator, its premises and fund, and the rosters.
+
+Totals are never taken from ``declared``: they are counted from the rosters (``measures``) and compared.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from kjfh_workflow.rules.identifiers import check_uscc
+
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+T = TypeVar("T")
+
+
+def _only_days(value: object) -> object:
+    """Numbers are not dates, though the validator would read them as seconds since 1970."""
+    if isinstance(value, (int, float, Decimal)) or (isinstance(value, str) and not _ISO_DAY.fullmatch(value.strip())):
+        raise ValueError(f"“{value}”不是日期，应如2021-03-01")
+    return value
+
+
+def _no_control_characters(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("含有不可见的控制字符")
+    return text
+
+
+Day = Annotated[date, BeforeValidator(_only_days)]
+Yuan = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=16)]
+SquareMetres = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
+Uscc = Annotated[str, AfterValidator(check_uscc)]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_no_control_characters),
+]
+
+
+class Table(BaseModel):
+    """Base of every table of facts: frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Operator(Table):
+    """运营机构."""
+
+    name: Line
+    uscc: Uscc
+    registered_in: Line
+    independent_legal_person: bool
+    registered_on: Day
+    operating_since: Day
+
+
+class Premises(Table):
+    """孵化场地; areas in square metres."""
+
+    address: Line
+    township: Line
+    self_controlled: bool
+    area_m2: SquareMetres
+    public_service_m2: SquareMetres
+
+
+class Fund(Table):
+    """种子资金 and 合作孵化资金, in yuan."""
+
+    own_seed_yuan: Yuan
+    partner_yuan: Yuan
+
+
+class Park(Table):
+    """小微产业园 and its three elements (Cixi 四（二）)."""
+
+    small_micro_park: bool = False
+    special_commissioner: bool = False
+    inspection_agent: bool = False
+    intermediary_service: bool = False
+
+
+class Tenant(Table):
+    """One firm on the premises; whether it counts as 在孵企业 is asked by the pack's conditions."""
+
+    name: Line
+    uscc: Uscc
+    founded_on: Day
+    entered_on: Day
+    area_m2: SquareMetres
+    field: Line
+    technology_sme: bool
+    registered_inside: bool
+    works_inside: bool
+    ip_applied: bool
+    invested_yuan: Yuan
+
+
+class StaffMember(Table):
+    """One person of the operator's staff."""
+
+    post: Line
+    name: str = ""
+    professional: bool
+
+
+class Mentor(Table):
+    """One 创业导师."""
+
+    post: Line
+    name: str = ""
+
+
+class Graduate(Table):
+    """One firm that has graduated."""
+
+    name: Line
+    uscc: Uscc
+    entered_on: Day
+    graduated_on: Day
+    ground: Line
+
+
+class Declared(Table):
+    """Totals as written on the application form; only compared with the rosters."""
+
+    tenants: int | None = Field(default=None, ge=0)
+    staff: int | None = Field(default=None, ge=0)
+    professionals: int | None = Field(default=None, ge=0)
+    mentors: int | None = Field(default=None, ge=0)
+    graduates: int | None = Field(default=None, ge=0)
+    ip_tenants: int | None = Field(default=None, ge=0)
+    tenant_area_m2: SquareMetres | None = None
+
+
+class Facts(Table):
+    """Everything an application states."""
+
+    operator: Operator
+    premises: Premises
+    fund: Fund
+    park: Park = Park()
+    tenants: tuple[Tenant, ...]
+    staff: tuple[StaffMember, ...]
+    mentors: tuple[Mentor, ...]
+    graduates: tuple[Graduate, ...] = ()
+    makers: int = Field(default=0, ge=0)
+    declared: Declared = Declared()
+
+
+def with_override(data: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """*data* with single values replaced: ``{"premises.area_m2": 4999, "tenants.3.field": "软件"}``.
+
+    Raises:
+        ValueError: in Chinese, where a path leads nowhere.
+    """
+    for path, value in override.items():
+        data = _replaced(data, path.split("."), value, path)
+    return data
+
+
+def _replaced(node: Any, steps: list[str], value: Any, path: str) -> Any:
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if isinstance(node, dict):
+        if rest and step not in node:
+            raise ValueError(f"申报数据中没有“{path}”；可用：{'、'.join(node)}")
+        return {**node, step: _replaced(node.get(step), rest, value, path)}
+    if isinstance(node, (list, tuple)):
+        if not step.isdigit() or int(step) >= len(node):
+            raise ValueError(f"申报数据中没有“{path}”；该列表共{len(node)}行，序号从0起")
+        changed = [*node]
+        changed[int(step)] = _replaced(node[int(step)], rest, value, path)
+        return changed
+    raise ValueError(f"申报数据中没有“{path}”")

@@ -1,0 +1,120 @@
+"""Which edge an event takes. The only home of ``transitions``: it decides legality and picks the branch.
+
+Refusals, evidence and effects do not belong here: a false condition must never be the reason for a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import cast
+
+from transitions import EventData, Machine, Transition
+
+from kjfh_workflow.policy import model
+from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, Role
+from kjfh_workflow.rules.case import Case
+
+
+class _Token:
+    """The throw-away object that ``transitions`` moves: one case, for one event."""
+
+    def __init__(self, case: Case, role: Role, departments: frozenset[Role]) -> None:
+        self.state = case.state
+        self.case = case
+        self.role = role
+        self.departments = departments
+        self.taken: model.Edge | None = None
+
+
+def _all_departments_endorsed(token: _Token, _target: str) -> bool:
+    return token.departments <= {*token.case.endorsed, token.role}
+
+
+def _where_it_came_from(token: _Token, target: str) -> bool:
+    return token.case.memory.get("came_from") == target
+
+
+BRANCHES: dict[Branch, Callable[[_Token, str], bool]] = {
+    Branch.ALL_DEPARTMENTS_ENDORSED: _all_departments_endorsed,
+    Branch.WHERE_IT_CAME_FROM: _where_it_came_from,
+}
+
+
+class Lifecycle:
+    """One machine of one pack, ready to be asked."""
+
+    def __init__(self, pack: model.PolicyPack, machine: model.Machine) -> None:
+        self._departments = frozenset(pack.identity.departments.roles)
+        self._machine = Machine(
+            model=None,
+            states=[NEW, *machine.states],
+            initial=NEW,
+            auto_transitions=False,
+            send_event=True,
+            transitions=[
+                {
+                    "trigger": edge.event,
+                    "source": source,
+                    "dest": source if edge.to == SAME else edge.to,
+                    "conditions": _condition(edge),
+                    "after": _note(edge),
+                }
+                for edge in machine.edges
+                for source in edge.sources
+            ],
+        )
+
+    def take(self, case: Case, event: str, role: Role) -> tuple[model.Edge, str]:
+        """The edge that *event* takes from the case's state when performed as *role*, and where it leads.
+
+        The caller has made sure that some edge leaves this state by this event for this role; the checks of the
+        pack, that one of them always applies.
+        """
+        token = _Token(case, role, self._departments)
+        self._machine.events[event].trigger(token)
+        assert token.taken is not None, "checks.no_default"  # noqa: S101
+        return token.taken, token.state
+
+    def mermaid(self) -> str:
+        """The graph in mermaid's notation, drawn by ``transitions``."""
+        from transitions.extensions import GraphMachine  # noqa: PLC0415  (only for pages)
+
+        drawn = GraphMachine(
+            model=None,
+            states=[*self._machine.states],
+            initial=NEW,
+            auto_transitions=False,
+            graph_engine="mermaid",
+            transitions=[
+                [trigger, transition.source, transition.dest]
+                for trigger, event in self._machine.events.items()
+                for transitions in event.transitions.values()
+                for transition in transitions
+            ],
+        )
+        return str(drawn.get_combined_graph().source)  # type: ignore[attr-defined]
+
+
+def _condition(edge: model.Edge) -> Callable[[EventData], bool]:
+    holds = BRANCHES[edge.when] if edge.when else None
+
+    def applies(event: EventData) -> bool:
+        token = cast("_Token", event.model)
+        target = cast("Transition", event.transition).dest or token.state
+        return token.role in edge.by and (holds is None or holds(token, target))
+
+    return applies
+
+
+def _note(edge: model.Edge) -> Callable[[EventData], None]:
+    def note(event: EventData) -> None:
+        cast("_Token", event.model).taken = edge
+
+    return note
+
+
+@cache
+def lifecycle_of(pack: model.PolicyPack, kind: CaseKind) -> Lifecycle:
+    """The lifecycle of one kind of case; built once for each loaded pack."""
+    return Lifecycle(pack, pack.machines[kind])
