@@ -1,0 +1,1 @@
+"""The only home of SQLAlchemy and SQL: rows in, rows out. What they mean is decided elsewhere."""

@@ -1,0 +1,136 @@
+"""Rows of ``cases``: reading one for an act, writing its new fold, listing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, insert, select, update
+
+from kjfh_workflow import canonical
+from kjfh_workflow.errors import Conflict
+from kjfh_workflow.policy.vocabulary import CaseKind
+from kjfh_workflow.rules.case import Case
+from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.schema import cases
+
+_COLUMNS = (
+    cases.c.id,
+    cases.c.city,
+    cases.c.kind,
+    cases.c.policy,
+    cases.c.state,
+    cases.c.version,
+    cases.c.head,
+    cases.c.memory,
+)
+_ONE = select(*_COLUMNS).where(cases.c.id == bindparam("id"))
+_READ = Prepared(_ONE)
+_LOCK = Prepared(_ONE.with_for_update())
+_INSERT = Prepared(insert(cases))
+_UPDATE = Prepared(
+    update(cases)
+    .where(cases.c.id == bindparam("id_is"), cases.c.version == bindparam("version_was"))
+    .values(
+        {
+            column: bindparam(column)
+            for column in ("state", "version", "head", "memory", "slot", "type", "level", "name", "changed_at")
+        }
+    )
+)
+_OPEN_OF_OPERATOR = Prepared(
+    select(cases.c.id, cases.c.kind, cases.c.type).where(
+        cases.c.uscc == bindparam("uscc"),
+        cases.c.city == bindparam("city"),
+        cases.c.id != bindparam("besides"),
+        cases.c.slot.is_not(None),
+    )
+)
+
+
+def load(tx: Transaction, case_id: str, *, lock: bool = False) -> Case | None:
+    """One case; with *lock* nobody else can act on it until the transaction ends."""
+    row = tx.fetch(_LOCK if lock else _READ, id=case_id)
+    return None if row is None else from_row(row)
+
+
+def from_row(row: Sequence[Any]) -> Case:
+    """A case from the columns ``COLUMNS`` in order."""
+    case_id, city, kind, policy, state, version, head, memory = row
+    return Case(case_id, city, CaseKind(kind), policy, state, version, head, canonical.loads(memory))
+
+
+def save(tx: Transaction, before: Case, after: Case, slot: str | None, at: datetime) -> None:
+    """Write the case as it is after an act.
+
+    Raises:
+        Clash: if another open case has taken its place.
+        Conflict: if the case has moved since *before* was read.
+    """
+    values: dict[str, Any] = {
+        "state": after.state,
+        "version": after.version,
+        "head": after.head,
+        "memory": canonical.dumps(after.memory),
+        "slot": slot,
+        "type": after.type,
+        "level": after.level,
+        "name": after.name,
+        "changed_at": at,
+    }
+    if before.version == 0:
+        opened_on = date.fromisoformat(after.memory["opened_on"])
+        identity = {"id": after.id, "city": after.city, "kind": after.kind, "policy": after.policy}
+        tx.run(_INSERT, **identity, **values, uscc=after.uscc, opened_on=opened_on)
+    elif tx.run(_UPDATE, id_is=before.id, version_was=before.version, **values) != 1:
+        raise Conflict
+
+
+def open_of_operator(tx: Transaction, city: str, uscc: str, besides: str) -> list[tuple[str, str, str]]:
+    """(id, kind, type) of the operator's cases in a city that take a place, without *besides*."""
+    rows = tx.fetch_all(_OPEN_OF_OPERATOR, city=city, uscc=uscc, besides=besides)
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list; an empty field does not filter."""
+
+    city: str = ""
+    kind: str = ""
+    state: str = ""
+    uscc: str = ""
+
+
+def find(tx: Transaction, wanted: Filter, *, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
+    """Cases in order of id, from the one behind *after* on: id, city, kind, type, state, level, uscc, name, …"""
+    columns = (
+        cases.c.id, cases.c.city, cases.c.kind, cases.c.type, cases.c.state, cases.c.level, cases.c.uscc,
+        cases.c.name, cases.c.policy, cases.c.version, cases.c.opened_on, cases.c.changed_at,
+    )  # fmt: skip
+    conditions = [
+        column == value
+        for column, value in (
+            (cases.c.city, wanted.city),
+            (cases.c.kind, wanted.kind),
+            (cases.c.state, wanted.state),
+            (cases.c.uscc, wanted.uscc),
+        )
+        if value
+    ]
+    query = select(*columns).where(and_(cases.c.id > after, *conditions)).order_by(cases.c.id).limit(limit)
+    return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def all_ids(tx: Transaction) -> list[str]:
+    """Every case's id."""
+    return [row[0] for row in tx.connection.execute(select(cases.c.id).order_by(cases.c.id))]
+
+
+def copies(tx: Transaction, case_id: str) -> dict[str, Any]:
+    """The columns that are copied out of a case's memory, to compare."""
+    columns = (cases.c.slot, cases.c.type, cases.c.level, cases.c.uscc, cases.c.name)
+    return dict(tx.connection.execute(select(*columns).where(cases.c.id == case_id)).mappings().one())

@@ -1,0 +1,81 @@
+"""Bringing the schema up to date, and refusing one that does not fit. The only home of ``alembic``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, MetaData, Table, inspect, select
+
+from kjfh_workflow.errors import SchemaMismatch
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415  (160 ms that most commands need not pay)
+
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS.as_posix())
+    return config
+
+
+@cache
+def newest() -> str:
+    """The revision this program expects: that of the last migration file."""
+    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def current(engine: Engine) -> str:
+    """The database's revision; empty where there is no schema of ours."""
+    if not inspect(engine).has_table("alembic_version"):
+        return ""
+    with engine.connect() as connection:
+        table = Table("alembic_version", MetaData(), autoload_with=connection)
+        return str(connection.execute(select(table.c.version_num)).scalar() or "")
+
+
+def upgrade(engine: Engine) -> str:
+    """Apply the migrations that are missing; returns the revision reached.
+
+    Raises:
+        SchemaMismatch: for a database newer than this program.
+    """
+    found = current(engine)
+    if found > newest():
+        raise SchemaMismatch(_newer(found))
+    from alembic import command  # noqa: PLC0415
+
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return newest()
+
+
+def check(engine: Engine) -> None:
+    """That the schema is the one this program was written for.
+
+    Raises:
+        SchemaMismatch: saying what to do.
+    """
+    found = current(engine)
+    if not found:
+        raise SchemaMismatch("the database has no schema yet: run `kjfh db upgrade`")
+    if found < newest():
+        raise SchemaMismatch(
+            f"the database is at schema {found}, this program needs {newest()}: back it up, then run `kjfh db upgrade`"
+        )
+    if found > newest():
+        raise SchemaMismatch(_newer(found))
+
+
+def _newer(found: str) -> str:
+    return (
+        f"the database is at schema {found}, newer than this program's {newest()}: "
+        "install the newer kjfh-workflow; a database is never downgraded"
+    )

@@ -1,0 +1,11 @@
+"""Alembic's entry: the connection is handed over by ``store.migrate``; nothing is configured from files."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from kjfh_workflow.store.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

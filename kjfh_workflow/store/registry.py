@@ -1,0 +1,99 @@
+"""Small rows beside the cases: organisations, documents, notices, bans, confirmations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select
+
+from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.schema import bans, confirmations, documents, notices, organisations
+
+_KNOWN_ORGANISATION = Prepared(
+    select(organisations.c.uscc).where(organisations.c.uscc == bindparam("uscc")).with_for_update()
+)
+_ADD_ORGANISATION = Prepared(insert(organisations))
+_BANNED_UNTIL = Prepared(
+    select(func.max(bans.c.until)).where(bans.c.uscc == bindparam("uscc"), bans.c.city == bindparam("city"))
+)
+_ADD_BAN = Prepared(insert(bans))
+_HAS_DOCUMENT = Prepared(select(documents.c.digest).where(documents.c.digest == bindparam("digest")))
+_ADD_DOCUMENT = Prepared(insert(documents))
+_READ_DOCUMENT = Prepared(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
+_ADD_NOTICE = Prepared(insert(notices))
+
+
+def lock_organisation(tx: Transaction, uscc: str) -> bool:
+    """Hold the operator's row until the transaction ends, so that a ban and a submission queue up.
+
+    Returns:
+        Whether the operator is known.
+    """
+    return tx.fetch(_KNOWN_ORGANISATION, uscc=uscc) is not None
+
+
+def add_organisation(tx: Transaction, uscc: str, name: str, at: datetime) -> None:
+    """Make an operator known.
+
+    Raises:
+        Clash: if it has become known meanwhile.
+    """
+    tx.run(_ADD_ORGANISATION, uscc=uscc, name=name, first_seen_at=at)
+
+
+def banned_until(tx: Transaction, city: str, uscc: str) -> date | None:
+    """The last barred day of the operator's longest ban in a city, past or not."""
+    row = tx.fetch(_BANNED_UNTIL, city=city, uscc=uscc)
+    return row[0] if row else None
+
+
+def add_ban(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """Write a ban: case_id, city, uscc, since, until, article."""
+    tx.run(_ADD_BAN, **values)
+
+
+def bans_of(tx: Transaction, uscc: str) -> list[dict[str, Any]]:
+    """Every ban of an operator in every city, oldest first."""
+    query = select(bans).where(bans.c.uscc == uscc).order_by(bans.c.since, bans.c.case_id)
+    return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def add_document(tx: Transaction, digest: str, body: str) -> None:
+    """Keep a document under its digest; the same document is kept once."""
+    if tx.fetch(_HAS_DOCUMENT, digest=digest) is None:
+        tx.run(_ADD_DOCUMENT, digest=digest, body=body)
+
+
+def document(tx: Transaction, digest: str) -> str | None:
+    """A document's text."""
+    row = tx.fetch(_READ_DOCUMENT, digest=digest)
+    return None if row is None else str(row[0])
+
+
+def add_notices(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Queue notices, already written."""
+    tx.run_many(_ADD_NOTICE, rows)
+
+
+def notices_of(tx: Transaction, case_id: str) -> list[dict[str, Any]]:
+    """A case's notices in order of queueing."""
+    query = select(notices).where(notices.c.case_id == case_id).order_by(notices.c.version, notices.c.id)
+    return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def add_confirmation(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """Record that the bureau has confirmed a provision: city, policy, key, confirmed_by, confirmed_on, …"""
+    tx.connection.execute(insert(confirmations).values(**values))
+
+
+def confirmations_of(tx: Transaction, city: str, policy: str) -> list[dict[str, Any]]:
+    """All confirmations of a pack's provisions, oldest first."""
+    query = (
+        select(confirmations)
+        .where(confirmations.c.city == city, confirmations.c.policy == policy)
+        .order_by(confirmations.c.id)
+    )
+    return [dict(row) for row in tx.connection.execute(query).mappings()]

@@ -1,0 +1,220 @@
+"""The tables. What may change in a row, and what never does.
+
+``history``, ``documents``, ``notices``, ``bans``, ``checkpoints`` and ``confirmations`` are append-only: the database
+itself refuses UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and
+``timers`` the index of its alarms: both can be computed again and compared (``kjfh verify``).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    types,
+)
+
+
+class Instant(types.TypeDecorator[datetime]):
+    """An aware instant, kept in UTC: ``timestamptz``, or ISO text of fixed width where there is none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[datetime]:
+        """Text on SQLite."""
+        kind: types.TypeEngine[Any] = String(32) if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """To UTC."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.isoformat(timespec="microseconds") if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To an aware datetime."""
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        return None if value is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+#: Canonical JSON; text, so that what was hashed is what is stored.
+_Json = Text
+_RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("uscc", String(18), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("city", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("policy", String(32), nullable=False),
+    Column("state", String(64), nullable=False),
+    # The number and the hash of the case's last history row.
+    Column("version", Integer, nullable=False),
+    Column("head", String(64), nullable=False),
+    Column("memory", _Json, nullable=False),
+    # At most one open case may take a place: "application:yuyao:9133…".
+    Column("slot", String(128), unique=True),
+    # Copies out of memory, to search and list by.
+    Column("type", String(64), nullable=False),
+    Column("level", String(16)),
+    Column("uscc", String(18), ForeignKey("organisations.uscc"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index("ix_cases_city_kind_state", "city", "kind", "state"),
+    Index("ix_cases_uscc", "uscc"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    # Order of writing, across cases.
+    Column("position", _RowNumber, primary_key=True, autoincrement=True),
+    Column("case_id", String(64), ForeignKey("cases.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("role", String(32), nullable=False),
+    # Three times: the legal day, the instant it happened, the instant the program noticed.
+    Column("legal_on", Date, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("noticed_at", Instant, nullable=False),
+    Column("request_id", String(128), unique=True),
+    Column("request_digest", String(64)),
+    Column("evidence", _Json, nullable=False),
+    Column("evaluation", _Json),
+    Column("effects", _Json, nullable=False),
+    Column("article", String(64), nullable=False),
+    Column("policy", String(96), nullable=False),
+    Column("policy_digest", String(64), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("case_id", "version"),
+    sqlite_autoincrement=True,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("case_id", String(64), ForeignKey("cases.id"), primary_key=True),
+    Column("timer", String(64), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("alarm", String(32), primary_key=True),
+    Column("due", Date, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("rings_at", Instant, nullable=False),
+    # armed, fired or cancelled; leaves armed once.
+    Column("outcome", String(16), nullable=False),
+    Column("settled_at", Instant),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    # "<case>/<history version>/<n>"
+    Column("id", String(96), primary_key=True),
+    Column("case_id", String(64), ForeignKey("cases.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("city", String(64), nullable=False),
+    Column("notice", String(64), nullable=False),
+    # A role of the city's offices, or applicant with the operator's code.
+    Column("role", String(32), nullable=False),
+    Column("uscc", String(18)),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("queued_at", Instant, nullable=False),
+    UniqueConstraint("case_id", "version", "notice", "role"),
+)
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("case_id", String(64), ForeignKey("cases.id"), primary_key=True),
+    Column("city", String(64), nullable=False),
+    Column("uscc", String(18), ForeignKey("organisations.uscc"), nullable=False),
+    Column("since", Date, nullable=False),
+    # The last barred day.
+    Column("until", Date, nullable=False),
+    Column("article", String(64), nullable=False),
+    Index("ix_bans_uscc_city_until", "uscc", "city", "until"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # Covers history up to this position.
+    Column("position", BigInteger, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("city", String(64), nullable=False),
+    Column("policy", String(32), nullable=False),
+    # The provision's key in the pack.
+    Column("key", String(200), nullable=False),
+    Column("confirmed_by", Text, nullable=False),
+    Column("confirmed_on", Date, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Index("ix_confirmations_city_policy", "city", "policy"),
+    sqlite_autoincrement=True,
+)
+
+#: What is due next: only armed alarms are in it, so it stays small however many have rung.
+Index(
+    "ix_timers_armed",
+    timers.c.rings_at,
+    sqlite_where=timers.c.outcome == "armed",
+    postgresql_where=timers.c.outcome == "armed",
+)
