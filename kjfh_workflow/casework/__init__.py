@@ -1,0 +1,1 @@
+"""Use cases: one function, one transaction. Open, load, one decision, record, commit."""

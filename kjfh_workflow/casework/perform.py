@@ -1,0 +1,172 @@
+"""The one way to change a case: an event by an actor, decided and recorded in one transaction.
+
+People, deadlines and previews all come through here. Looking at cases is ``queries``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kjfh_workflow import canonical
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.record import Request, When, new_case_id, record
+from kjfh_workflow.clock import local_date, start_of
+from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
+from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, RefusalCode, Role
+from kjfh_workflow.rules.act import Standing
+from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.clocks import clocks_of
+from kjfh_workflow.rules.decision import Alarm, Known, decide, decide_alarm
+from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.store.database import Transaction
+
+
+def perform(
+    office: Office,
+    tx: Transaction,
+    case_id: str,
+    event: str,
+    actor: Actor,
+    evidence: Mapping[str, Any],
+    request_id: str | None = None,
+    expected_version: int | None = None,
+) -> history.Row:
+    """Perform *event* on a case.
+
+    Raises:
+        NotFound: no such case.
+        Refused: with every reason; nothing has changed.
+        Conflict: the case is not at *expected_version*, or the request id was used for another act.
+    """
+    request = _request(request_id, case_id, event, actor, evidence)
+    if request and (answered := _answered(tx, request)):
+        return answered
+    case = cases.load(tx, case_id, lock=True)
+    if case is None:
+        raise NotFound(f"there is no case {case_id!r}")
+    case = _with_overdue_alarms_rung(office, tx, case)
+    if expected_version is not None and case.version != expected_version:
+        raise Conflict(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
+    pack = office.pack_of(case)
+    edges = pack.machines[case.kind].edges_of.get(event, ())
+    if any(EffectName.IMPOSE_BAN in edge.effects for edge in edges):
+        registry.lock_organisation(tx, case.uscc)
+    known = known_to(office, tx, case, case.uscc)
+    decision = decide(pack, case, event, actor, evidence, known)
+    return record(office, tx, decision, known, When.at_once(office.now()), request)
+
+
+def open_case(
+    office: Office,
+    tx: Transaction,
+    kind: CaseKind,
+    event: str,
+    actor: Actor,
+    evidence: Mapping[str, Any],
+    city: str,
+    request_id: str | None = None,
+) -> history.Row:
+    """Open a case with *event*, under the pack in force today.
+
+    Raises:
+        NotFound: for a city without packs.
+        Refused: with every reason; nothing has changed.
+    """
+    request = _request(request_id, f"new {kind} in {city}", event, actor, evidence)
+    if request and (answered := _answered(tx, request)):
+        return answered
+    today = office.today()
+    pack = office.catalog.in_force(city, today)
+    if pack is None:
+        latest = office.catalog.latest(city)
+        article = latest.identity.in_force.article
+        code, label = RefusalCode.POLICY_NOT_IN_FORCE, latest.identity.city_label
+        raise Refused([refusal(latest, code, article=article, day=today, city=label)])
+    if Role.APPLICANT in actor.roles and not actor.uscc:
+        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
+    case = Case(new_case_id(city, today), city, kind, pack.version, NEW)
+    # A ban and a submission of one operator queue up; an operator not yet known has no ban.
+    registry.lock_organisation(tx, actor.uscc)
+    known = known_to(office, tx, case, actor.uscc)
+    decision = decide(pack, case, event, actor, evidence, known)
+    return record(office, tx, decision, known, When.at_once(office.now()), request)
+
+
+def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm) -> Case:
+    """Let one alarm of a locked case ring; returns the case as it is then.
+
+    What happens is dated to the deadline; clocks that it starts count from today, when people can know of it.
+    """
+    pack = office.pack_of(case)
+    clock = clocks_of(case).get(alarm.timer)
+    actor = Actor.timer(alarm.timer, case.city)
+    known = known_to(office, tx, case, case.uscc)
+    decision = decide_alarm(pack, case, alarm, actor, known)
+    now = office.now()
+    if decision is None or clock is None:
+        timers.fire(tx, case.id, alarm, now)
+        return case
+    day = clock.alarms[alarm.name]
+    row = record(office, tx, decision, known, When(day, start_of(day), now))
+    return case.after(decision.target, decision.changes, row.hash)
+
+
+def _with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case) -> Case:
+    """A deadline binds whether or not a tick has noticed it: what is due in this case happens first."""
+    today = local_date(office.now())
+    while due := [
+        (day, clock.timer, name, clock.sequence)
+        for clock in clocks_of(case).values()
+        for name, day in clock.alarms.items()
+        if day <= today
+    ]:
+        _, timer, name, sequence = min(due)
+        case = ring(office, tx, case, Alarm(timer, sequence, name))
+    return case
+
+
+def known_to(office: Office, tx: Transaction, case: Case, uscc: str) -> Known:
+    """What a decision about *case* may ask: facts and standing are read only if it does."""
+    today = office.today()
+
+    def load_facts() -> Facts:
+        body = registry.document(tx, case.facts)
+        if body is None:
+            raise WorkflowError(f"the facts {case.facts} of {case.id} are not on file")
+        return Facts.model_validate_json(body)
+
+    def load_standing() -> Standing:
+        pack = office.pack_of(case)
+        others = cases.open_of_operator(tx, case.city, uscc, case.id)
+        titles = [(case_id, space_type) for case_id, kind, space_type in others if kind == CaseKind.INCUBATOR]
+        return Standing(
+            banned_until=registry.banned_until(tx, case.city, uscc),
+            open_application=next((i for i, kind, _ in others if kind == CaseKind.APPLICATION), ""),
+            titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
+        )
+
+    return Known(today, office.calendar, load_facts, load_standing)
+
+
+def _request(
+    request_id: str | None, target: str, event: str, actor: Actor, evidence: Mapping[str, Any]
+) -> Request | None:
+    if request_id is None:
+        return None
+    asked = [target, event, actor.id, repr(sorted(evidence.items(), key=lambda item: item[0]))]
+    return Request(request_id, canonical.digest(canonical.dumps(asked)))
+
+
+def _answered(tx: Transaction, request: Request) -> history.Row | None:
+    """The row that this very request wrote before.
+
+    Raises:
+        Conflict: if the id was used for something else.
+    """
+    row = history.by_request(tx, request.id)
+    if row is not None and row.request_digest != request.digest:
+        raise Conflict(f"request id {request.id!r} was used for another act ({row.event} on {row.case_id})")
+    return row

@@ -1,0 +1,157 @@
+"""Looking: one case with all that bears on it, what may happen next and why the rest may not, standings, lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from kjfh_workflow import canonical
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.perform import known_to
+from kjfh_workflow.errors import NotFound, Refusal, Refused
+from kjfh_workflow.policy.vocabulary import RefusalCode, Role
+from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.clocks import Clock, clocks_of
+from kjfh_workflow.rules.criteria import Evaluation, evaluate
+from kjfh_workflow.rules.decision import decide
+from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.store.database import Transaction
+
+#: Refusals that better evidence cures: a screen asks for the evidence instead of showing them.
+_CURABLE = frozenset(
+    {
+        RefusalCode.EVIDENCE_MISSING,
+        RefusalCode.FINDING_MISSING,
+        RefusalCode.JUSTIFICATION_MISSING,
+        RefusalCode.ALREADY_RETURNED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """One event of the case's state, and whether this actor may perform it now."""
+
+    event: str
+    label: str
+    allowed: bool
+    #: Why not, where it is not allowed.
+    refusals: tuple[Refusal, ...]
+    #: Evidence field → whether it is required.
+    evidence: dict[str, bool]
+    #: What the evidence will have to answer, where that is known already.
+    open_points: tuple[Refusal, ...]
+    article: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """One case with all that bears on it."""
+
+    case: Case
+    state_label: str
+    facts: Facts | None
+    evaluation: Evaluation | None
+    clocks: dict[str, Clock]
+    timeline: list[history.Row]
+    alarms: list[dict[str, Any]]
+    notices: list[dict[str, Any]]
+    #: Every ban of the operator, of every city: another city's does not bind here, but the clerk is shown it.
+    bans: list[dict[str, Any]]
+    #: Texts a clerk should see.
+    warnings: list[str]
+
+
+def load_readable(tx: Transaction, case_id: str, reader: Actor | None) -> Case:
+    """A case that *reader* may see (None: the program itself).
+
+    Raises:
+        NotFound: if there is none, or it is not the reader's to see.
+    """
+    case = cases.load(tx, case_id)
+    if case is None or (reader is not None and not reader.may_read(case)):
+        raise NotFound(f"there is no case {case_id!r}")
+    return case
+
+
+def view(office: Office, tx: Transaction, case_id: str, reader: Actor | None) -> CaseView:
+    """Everything about one case.
+
+    Raises:
+        NotFound: as ``load_readable``.
+    """
+    case = load_readable(tx, case_id, reader)
+    pack = office.pack_of(case)
+    facts = facts_of(tx, case)
+    evaluation = evaluate(pack, case.type, facts, case.facts_on) if facts and case.facts_on else None
+    rows = history.of_case(tx, case_id)
+    bans = registry.bans_of(tx, case.uscc)
+    return CaseView(
+        case=case,
+        state_label=pack.machines[case.kind].states[case.state].label,
+        facts=facts,
+        evaluation=evaluation,
+        clocks=clocks_of(case),
+        timeline=rows,
+        alarms=timers.of_case(tx, case_id),
+        notices=registry.notices_of(tx, case_id),
+        bans=bans,
+        warnings=_warnings(case, rows, bans, office.today()),
+    )
+
+
+def facts_of(tx: Transaction, case: Case) -> Facts | None:
+    """The facts on file; None for a case without."""
+    body = registry.document(tx, case.facts) if case.facts else None
+    return Facts.model_validate_json(body) if body else None
+
+
+def possible_events(office: Office, tx: Transaction, case_id: str, actor: Actor) -> list[Possible]:
+    """Each event of the case's state, with yes, or every reason why not, for this actor.
+
+    Raises:
+        NotFound: as ``load_readable``.
+    """
+    case = load_readable(tx, case_id, actor)
+    pack = office.pack_of(case)
+    machine = pack.machines[case.kind]
+    found = []
+    for event in machine.events_from(case.state):
+        edges = machine.edges_from[event, case.state]
+        if not any(role not in (Role.TIMER, Role.CASE) for edge in edges for role in edge.by):
+            continue
+        refusals: tuple[Refusal, ...] = ()
+        try:
+            decide(pack, case, event, actor, {}, known_to(office, tx, case, case.uscc))
+        except Refused as error:
+            refusals = error.refusals
+        hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)
+        curable = tuple(r for r in refusals if r.code in _CURABLE and r.code != RefusalCode.EVIDENCE_MISSING)
+        mine = next((edge for edge in edges if set(edge.by) & set(actor.roles)), edges[0])
+        found.append(Possible(event, machine.events[event], not hard, hard, mine.fields, curable, mine.article))
+    return found
+
+
+def banned_until(tx: Transaction, city: str, uscc: str, day: date) -> date | None:
+    """The last barred day of an operator in a city, if it is barred on *day*."""
+    until = registry.banned_until(tx, city, uscc)
+    return until if until is not None and day <= until else None
+
+
+def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], today: date) -> list[str]:
+    found = [
+        f"该单位在{ban['city']}禁止申报至{ban['until']}（{ban['article']}），不约束本市申报"
+        for ban in bans
+        if ban["city"] != case.city and today <= ban["until"]
+    ]
+    if len({row.policy_digest for row in rows}) > 1:
+        found.append("本案办理期间政策包的内容被改动过，见时间线")
+    return found
+
+
+def evidence_of(row: history.Row) -> dict[str, Any]:
+    """A row's evidence, read."""
+    evidence: dict[str, Any] = canonical.loads(row.evidence)
+    return evidence

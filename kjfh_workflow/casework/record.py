@@ -1,0 +1,177 @@
+"""Making a decision true: case, history, timers, documents, bans and notices, all in the act's transaction.
+
+What is decided, and whether, is settled before this is called (``rules.decision``).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from kjfh_workflow import canonical
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.clock import local_date
+from kjfh_workflow.notices.render import Letter
+from kjfh_workflow.policy.vocabulary import Role
+from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.clocks import clocks_of
+from kjfh_workflow.rules.decision import Decision, Known, decide_opening
+from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.store.database import Transaction
+
+#: Without letters that read like digits.
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The three times of an act."""
+
+    #: The day it counts from, in law.
+    legal_on: date
+    #: The instant it happened.
+    happened_at: datetime
+    #: The instant the program noticed.
+    noticed_at: datetime
+
+    @classmethod
+    def at_once(cls, now: datetime) -> When:
+        """Of a person's act: all three are now."""
+        return cls(local_date(now), now, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The caller's id of an act, and what it asked for."""
+
+    id: str
+    digest: str
+
+
+def new_case_id(city: str, today: date) -> str:
+    """An id that people can read out: city, day, six characters."""
+    return f"{city}-{today:%y%m%d}-{''.join(secrets.choice(_ALPHABET) for _ in range(6))}"
+
+
+def record(
+    office: Office,
+    tx: Transaction,
+    decision: Decision,
+    known: Known,
+    when: When,
+    request: Request | None = None,
+) -> history.Row:
+    """Write everything the decision says; returns the act's own history row."""
+    before, pack = decision.before, decision.pack
+    opened = {decision.opens: new_case_id(before.city, known.today)} if decision.opens else {}
+    row = _row(decision, when, request, {str(kind): case_id for kind, case_id in opened.items()})
+    row = replace(row, hash=row.sealed())
+    after = before.after(decision.target, decision.changes, row.hash)
+    if decision.document:
+        registry.add_document(tx, *decision.document)
+    if before.version == 0 and not registry.lock_organisation(tx, after.uscc):
+        registry.add_organisation(tx, after.uscc, after.name, when.noticed_at)
+    cases.save(tx, before, after, decision.slot, when.noticed_at)
+    history.append(tx, row)
+    _turn_timers(tx, decision, when.noticed_at)
+    if decision.ban:
+        ban = decision.ban
+        values = {"uscc": ban.uscc, "since": ban.since, "until": ban.until, "article": ban.article}
+        registry.add_ban(tx, {"case_id": before.id, "city": before.city, **values})
+    _queue_notices(office, tx, decision, after, row)
+    for kind, case_id in opened.items():
+        record(office, tx, decide_opening(pack, kind, decision, case_id, known), known, when)
+    return row
+
+
+def _row(decision: Decision, when: When, request: Request | None, opened: Mapping[str, str]) -> history.Row:
+    before, pack = decision.before, decision.pack
+    return history.Row(
+        case_id=before.id,
+        version=before.version + 1,
+        event=decision.event,
+        source=before.state,
+        target=decision.target,
+        actor=decision.actor.id,
+        actor_name=decision.actor.name,
+        role=decision.role,
+        legal_on=when.legal_on,
+        happened_at=when.happened_at,
+        noticed_at=when.noticed_at,
+        request_id=request.id if request else None,
+        request_digest=request.digest if request else None,
+        evidence=canonical.dumps(decision.evidence),
+        evaluation=canonical.dumps(decision.evaluation) if decision.evaluation is not None else None,
+        effects=canonical.dumps(_effects(decision, opened)),
+        article=decision.article,
+        policy=pack.name,
+        policy_digest=pack.digest,
+        previous=before.head,
+    )
+
+
+def _effects(decision: Decision, opened: Mapping[str, str]) -> dict[str, Any]:
+    """What the act changed, complete enough to fold the case and its timers again."""
+    rung, ban = decision.rung, decision.ban
+    effects: dict[str, Any] = {
+        "set": decision.changes,
+        "slot": decision.slot,
+        "started": {clock.timer: clock.as_data() for clock in decision.started},
+        "stopped": {clock.timer: clock.sequence for clock in decision.stopped},
+        "rung": [rung.timer, rung.sequence, rung.name] if rung else None,
+        "added": [[clock.timer, clock.sequence, name, day] for clock, name, day in decision.added],
+        "notices": [[order.notice, order.to] for order in decision.notices],
+        "opened": opened,
+        "ban": {"uscc": ban.uscc, "since": ban.since, "until": ban.until, "article": ban.article} if ban else None,
+    }
+    return {name: value for name, value in effects.items() if value}
+
+
+def _turn_timers(tx: Transaction, decision: Decision, at: datetime) -> None:
+    case_id = decision.before.id
+    if decision.rung:
+        timers.fire(tx, case_id, decision.rung, at)
+    for clock in decision.stopped:
+        timers.cancel(tx, case_id, clock, at)
+    fresh = [(clock, name, day) for clock in decision.started for name, day in clock.alarms.items()]
+    timers.arm(tx, case_id, [*fresh, *decision.added])
+
+
+def _queue_notices(office: Office, tx: Transaction, decision: Decision, after: Case, row: history.Row) -> None:
+    if not decision.notices:
+        return
+    clocks = clocks_of(after)
+    machine = decision.pack.machines[after.kind]
+    rows = []
+    for number, order in enumerate(decision.notices, 1):
+        letter = Letter(
+            pack=decision.pack,
+            case=after,
+            to=order.to,
+            day=local_date(row.noticed_at),
+            event=machine.events.get(decision.event, decision.event),
+            article=decision.article,
+            evidence=decision.evidence,
+            clocks=clocks,
+            clock=order.clock,
+            banned_until=decision.ban.until if decision.ban else None,
+        )
+        subject, body = office.renderer.write(order.notice, letter)
+        rows.append(
+            {
+                "id": f"{after.id}/{after.version}/{number}",
+                "case_id": after.id,
+                "version": after.version,
+                "city": after.city,
+                "notice": order.notice,
+                "role": order.to,
+                "uscc": after.uscc if order.to is Role.APPLICANT else None,
+                "subject": subject,
+                "body": body,
+                "queued_at": row.noticed_at,
+            }
+        )
+    registry.add_notices(tx, rows)

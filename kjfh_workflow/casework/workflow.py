@@ -1,0 +1,347 @@
+"""``Workflow``: the composition root, and the whole public surface for a host program.
+
+Nothing happens at import; everything is opened when a ``Workflow`` is made. Each method is one use case in one
+transaction; the use cases themselves stand in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+
+from kjfh_workflow import resources
+from kjfh_workflow.casework import perform as acts
+from kjfh_workflow.casework import queries, ticks, verify
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outcome import Outcome
+from kjfh_workflow.casework.queries import CaseView, Possible
+from kjfh_workflow.clock import Clock, SystemClock
+from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused
+from kjfh_workflow.notices.render import Renderer
+from kjfh_workflow.policy.catalog import Catalog
+from kjfh_workflow.policy.vocabulary import CaseKind, RefusalCode, Role
+from kjfh_workflow.rules.calendar import china
+from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.store import cases, history, migrate, registry, timers
+from kjfh_workflow.store.cases import Filter
+from kjfh_workflow.store.database import Clash, Database, Transaction, joined
+
+#: How often an act is tried again when somebody else was first; each time it is decided anew.
+_TRIES = 5
+
+
+class Workflow:
+    """The case management of one bureau on one database.
+
+    Args:
+        database: a URL (``sqlite:///kjfh.db``, ``postgresql://…``), a SQLAlchemy engine of the host's, or a
+            ``Database``.
+        states: folders of policy packs that come before the program's own; a pack of the same city and version
+            replaces it.
+        templates: folders of notice templates that come before the program's own.
+        clock: where the time comes from; the machine's by default.
+        create: bring the schema up to date first, as ``kjfh db upgrade`` does.
+
+    Raises:
+        PolicyError: if a pack cannot be used, with every problem.
+        SchemaMismatch: if the database's schema does not fit this program.
+    """
+
+    def __init__(
+        self,
+        database: str | Engine | Database,
+        *,
+        states: Iterable[str | Path] = (),
+        templates: Iterable[str | Path] = (),
+        clock: Clock | None = None,
+        create: bool = False,
+    ) -> None:
+        self._database = _opened(database)
+        renderer = load_templates(templates)
+        catalog = load_catalog(states, templates)
+        self._office = Office(catalog, china(), clock or SystemClock(), renderer)
+        if create:
+            migrate.upgrade(self._database.engine)
+        migrate.check(self._database.engine)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The policy packs."""
+        return self._office.catalog
+
+    @property
+    def today(self) -> date:
+        """Today in Shanghai."""
+        return self._office.today()
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self._database.engine.dispose()
+
+    # ---- acting ------------------------------------------------------------------------------------------------
+
+    def open_case(
+        self,
+        kind: str,
+        event: str,
+        *,
+        by: Actor,
+        city: str | None = None,
+        evidence: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Outcome:
+        """Open a case with its first event; ``outcome.case`` is its id.
+
+        Args:
+            kind: ``application``.
+            event: the event that leads from ``new``: ``submit``.
+            by: who acts, as the host has authenticated them.
+            city: whose policy; the actor's by default. The pack in force today is taken and kept for good.
+            evidence: what the event asks for.
+            request_id: the caller's own id of this request; the same request again gives the first answer.
+            connection: the host's connection or session: the act joins its transaction and never commits it.
+
+        Raises:
+            Refused: with every reason, each with its article; nothing has changed.
+            NotFound: for a city without packs.
+            Conflict: if the request id was used for something else.
+        """
+
+        def act(tx: Transaction) -> Outcome:
+            row = acts.open_case(
+                self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city, request_id
+            )
+            return Outcome.of(row)
+
+        return self._act(act, connection)
+
+    def perform(
+        self,
+        case: str,
+        event: str,
+        *,
+        by: Actor,
+        evidence: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        expected_version: int | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Outcome:
+        """Perform an event on a case: the only way to change one.
+
+        Args:
+            case: its id.
+            event: as in the pack's machine.
+            by: who acts, as the host has authenticated them.
+            evidence: what the event asks for.
+            request_id: the caller's own id of this request; the same request again gives the first answer.
+            expected_version: refuse to act if the case has moved on since it was read.
+            connection: the host's connection or session: the act joins its transaction and never commits it.
+
+        Raises:
+            Refused: with every reason, each with its article; nothing has changed.
+            NotFound: no such case.
+            Conflict: the case moved meanwhile, or the request id was used for something else.
+        """
+
+        def act(tx: Transaction) -> Outcome:
+            row = acts.perform(self._office, tx, case, event, by, evidence or {}, request_id, expected_version)
+            return Outcome.of(row)
+
+        return self._act(act, connection)
+
+    def preview(self, case: str, event: str, *, by: Actor, evidence: Mapping[str, Any] | None = None) -> Outcome:
+        """What ``perform`` would do: the same call, rolled back; a refusal is told, not raised.
+
+        Raises:
+            NotFound: no such case.
+        """
+        with self._database.trying() as tx:
+            found = queries.load_readable(tx, case, None)
+            try:
+                return Outcome.of(acts.perform(self._office, tx, case, event, by, evidence or {}))
+            except Refused as error:
+                return Outcome.refused(case, event, found.state, found.version, error.refusals)
+
+    def preview_open(
+        self, kind: str, event: str, *, by: Actor, city: str | None = None, evidence: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """What ``open_case`` would do; nothing is kept.
+
+        Raises:
+            NotFound: for a city without packs.
+        """
+        with self._database.trying() as tx:
+            try:
+                row = acts.open_case(self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city)
+                return Outcome.of(row)
+            except Refused as error:
+                return Outcome.refused("", event, "", 0, error.refusals)
+
+    def tick(self) -> int:
+        """Let everything happen whose time has come, oldest first; returns how many alarms rang."""
+        return ticks.tick(self._office, self._database.writing)
+
+    def next_ring(self) -> datetime | None:
+        """When something is due next; None if nothing is."""
+        with self._database.reading() as tx:
+            return timers.next_ring(tx)
+
+    # ---- looking -----------------------------------------------------------------------------------------------
+
+    def case(self, case: str, *, reader: Actor | None = None) -> CaseView:
+        """One case with facts, criteria, clocks, timeline, notices; as *reader* may see it, or all of it.
+
+        Raises:
+            NotFound: if there is none, or it is not the reader's to see.
+        """
+        with self._database.reading() as tx:
+            return queries.view(self._office, tx, case, reader)
+
+    def cases(
+        self, wanted: Filter | None = None, *, reader: Actor | None = None, after: str = "", limit: int = 200
+    ) -> list[dict[str, Any]]:
+        """Cases in order of id: those *reader* may see, filtered.
+
+        Args:
+            wanted: city, kind, state, operator.
+            reader: None for the program itself.
+            after: continue behind this id.
+            limit: at most so many.
+        """
+        wanted = wanted or Filter()
+        if reader is not None and Role.AUDITOR not in reader.roles:
+            if {*reader.roles} == {Role.APPLICANT}:
+                wanted = Filter(wanted.city, wanted.kind, wanted.state, reader.uscc)
+            elif wanted.city not in ("", reader.city):
+                return []
+            else:
+                wanted = Filter(reader.city, wanted.kind, wanted.state, wanted.uscc)
+        with self._database.reading() as tx:
+            return cases.find(tx, wanted, after=after, limit=limit)
+
+    def allowed_events(self, case: str, *, by: Actor) -> list[Possible]:
+        """Each event of the case's state, with yes, or all reasons why not, for this actor.
+
+        Raises:
+            NotFound: if there is no such case, or it is not the actor's to see.
+        """
+        with self._database.reading() as tx:
+            return queries.possible_events(self._office, tx, case, by)
+
+    def banned_until(self, uscc: str, city: str) -> date | None:
+        """The last barred day of an operator in a city; None if it may apply today."""
+        with self._database.reading() as tx:
+            return queries.banned_until(tx, city, uscc, self.today)
+
+    # ---- proving -----------------------------------------------------------------------------------------------
+
+    def verify(self) -> verify.Report:
+        """Check every hash and chain, and fold every case again from its history."""
+        with self._database.reading() as tx:
+            return verify.verify_database(tx)
+
+    def checkpoint(self) -> history.Checkpoint | None:
+        """Seal what has been written since the last checkpoint; None if nothing has."""
+        with self._database.writing() as tx:
+            return history.make_checkpoint(tx, self._office.now())
+
+    def export(self, out: TextIO) -> int:
+        """Write all history as JSON lines, which ``kjfh verify --export`` proves without a database."""
+        with self._database.reading() as tx:
+            return verify.export(tx, out)
+
+    # ---- confirming what the text leaves open ----------------------------------------------------------------------
+
+    def confirm(
+        self, city: str, key: str, *, by: Actor, on: date | None = None, note: str = "", version: str = ""
+    ) -> None:
+        """Record that the bureau has confirmed a provision that the text does not state.
+
+        Args:
+            city: whose pack.
+            key: the provision's key, as ``kjfh policy open-questions`` lists it.
+            by: an admin of the city.
+            on: the day of the confirmation; today by default.
+            note: what was decided, or where it is written.
+            version: which version of the pack; the newest by default.
+
+        Raises:
+            NotAuthorised: if *by* is no admin of the city.
+            NotFound: for an unknown city, version or key.
+        """
+        pack = self.catalog.pinned(city, version) if version else self.catalog.latest(city)
+        if by.city != city:
+            raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
+        if Role.ADMIN not in by.roles:
+            roles = pack.words("roles", Role.ADMIN)
+            raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event="确认", roles=roles)])
+        keys = [name for name, _ in pack.provisions()]
+        if key not in keys:
+            raise NotFound(f"{pack.name} has no provision {key!r}; see `kjfh policy open-questions {city}`")
+        now = self._office.now()
+        values = {
+            "city": city, "policy": pack.version, "key": key, "confirmed_by": by.name,
+            "confirmed_on": on or self.today, "note": note, "recorded_at": now,
+        }  # fmt: skip
+        with self._database.writing() as tx:
+            registry.add_confirmation(tx, values)
+
+    def confirmations(self, city: str, version: str) -> list[dict[str, Any]]:
+        """What has been confirmed of a pack, oldest first."""
+        with self._database.reading() as tx:
+            return registry.confirmations_of(tx, city, version)
+
+    # ---- transactions ------------------------------------------------------------------------------------------
+
+    def _act(self, act: Callable[[Transaction], Outcome], connection: Connection | Session | None) -> Outcome:
+        if connection is not None:
+            host = connection.connection() if isinstance(connection, Session) else connection
+            try:
+                with joined(host) as tx:
+                    return act(tx)
+            except Clash as error:
+                raise Conflict(f"somebody else was first: {error}") from error
+        for _ in range(_TRIES - 1):
+            try:
+                with self._database.writing() as tx:
+                    return act(tx)
+            except Clash:
+                continue  # decided anew: it may now be refused, or be the same request's first answer
+        with self._conflict_at_last(), self._database.writing() as tx:
+            return act(tx)
+
+    @staticmethod
+    @contextmanager
+    def _conflict_at_last() -> Iterator[None]:
+        try:
+            yield
+        except Clash as error:
+            raise Conflict(f"somebody else was first: {error}") from error
+
+
+def load_templates(templates: Iterable[str | Path] = ()) -> Renderer:
+    """The bureau's notice templates before the program's own."""
+    return Renderer([*map(Path, templates), resources.templates_dir()])
+
+
+def load_catalog(states: Iterable[str | Path] = (), templates: Iterable[str | Path] = ()) -> Catalog:
+    """The program's policy packs, and the bureau's over them.
+
+    Raises:
+        PolicyError: with every problem of every pack.
+    """
+    return Catalog.load([resources.states_dir(), *map(Path, states)], load_templates(templates).has_template)
+
+
+def _opened(database: str | Engine | Database) -> Database:
+    if isinstance(database, Database):
+        return database
+    return Database(database) if isinstance(database, Engine) else Database.open(database)

@@ -1,0 +1,1 @@
+"""Notices: written from templates when they are queued, and kept as written."""

@@ -1,0 +1,124 @@
+"""A notice's subject and text from its template. The only home of ``jinja2``.
+
+A template folder ``<notice>/`` holds ``subject.txt`` and ``body.txt``; ``<city>/<notice>/`` replaces it for one city.
+Who receives a notice and when is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
+from jinja2.sandbox import SandboxedEnvironment
+
+from kjfh_workflow.errors import PolicyError, Problem
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import Role
+from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.clocks import Clock
+from kjfh_workflow.rules.deadlines import chinese, sentence
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a template may speak of. Everything is plain text, a date, or a mapping of such."""
+
+    pack: PolicyPack = field(repr=False)
+    case: Case
+    to: Role
+    #: The legal day of the act.
+    day: date
+    #: The event's Chinese label.
+    event: str
+    article: str
+    evidence: Mapping[str, Any]
+    #: The clocks that run after the act, and the one this notice is about.
+    clocks: Mapping[str, Clock]
+    clock: Clock | None = None
+    banned_until: date | None = None
+
+    @cached_property
+    def words(self) -> dict[str, Any]:
+        """The template's variables."""
+        pack, identity = self.pack, self.pack.identity
+        number = f"（{identity.document_no}）" if identity.document_no else ""
+        return {
+            "addressee": self.case.name if self.to is Role.APPLICANT else pack.words("roles", self.to),
+            "operator": self.case.name,
+            "uscc": self.case.uscc,
+            "case": self.case.id,
+            "type": identity.types[self.case.type].label,
+            "state": pack.machines[self.case.kind].states[self.case.state].label,
+            "day": self.day,
+            "event": self.event,
+            "article": self.article,
+            "basis": f"《{identity.title}》{number}{self.article}",
+            "city": identity.city_label,
+            "office": identity.issuers[0] if identity.issuers else f"{identity.city_label}科学技术局",
+            "contact": identity.contact,
+            "evidence": self.evidence,
+            "clocks": {name: self._clock_words(clock) for name, clock in self.clocks.items()},
+            "clock": self._clock_words(self.clock) if self.clock else None,
+            "banned_until": self.banned_until,
+        }
+
+    def _clock_words(self, clock: Clock) -> dict[str, Any]:
+        timer = self.pack.machines[self.case.kind].timer_of[clock.timer]
+        unit = self.pack.words("units", clock.deadline.unit)
+        return {"label": timer.label, "due": clock.due, "proof": sentence(clock.deadline, unit)}
+
+
+class Renderer:
+    """The templates of the program and of the bureau, the bureau's first."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = [Path(folder) for folder in folders]
+        self._environment = SandboxedEnvironment(
+            loader=FileSystemLoader(self._folders),
+            undefined=StrictUndefined,
+            autoescape=False,  # plain text
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+            auto_reload=False,
+        )
+        self._environment.filters["date"] = chinese
+        self._templates: dict[tuple[str, str, str], Template] = {}
+
+    def has_template(self, city: str, notice: str) -> bool:
+        """Whether *notice* can be written for *city*."""
+        return all(self._find(city, notice, part) is not None for part in ("subject.txt", "body.txt"))
+
+    def write(self, notice: str, letter: Letter) -> tuple[str, str]:
+        """Subject and text.
+
+        Raises:
+            PolicyError: if there is no template, or it asks for what is not there.
+        """
+        try:
+            subject = self._template(letter.pack.city, notice, "subject.txt").render(letter.words)
+            body = self._template(letter.pack.city, notice, "body.txt").render(letter.words)
+        except Exception as error:
+            # Whatever a template does wrong, the message must name the template.
+            raise PolicyError([Problem(f"templates/{notice}", "", f"{type(error).__name__}: {error}")]) from error
+        return subject.strip(), body.strip() + "\n"
+
+    def _find(self, city: str, notice: str, part: str) -> str | None:
+        for name in (f"{city}/{notice}/{part}", f"{notice}/{part}"):
+            if any((folder / name).is_file() for folder in self._folders):
+                return name
+        return None
+
+    def _template(self, city: str, notice: str, part: str) -> Template:
+        key = (city, notice, part)
+        if key not in self._templates:
+            name = self._find(city, notice, part)
+            if name is None:
+                raise TemplateNotFound(f"{notice}/{part}")
+            self._templates[key] = self._environment.get_template(name)
+        return self._templates[key]
