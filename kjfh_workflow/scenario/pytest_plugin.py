@@ -1,0 +1,86 @@
+"""Scenario files as pytest tests, for the bureau's own CI.
+
+Name the folders in pytest's settings and every ``.toml`` in them is played::
+
+    [tool.pytest.ini_options]
+    kjfh_scenarios = ["scenarios"]
+    kjfh_states = ["our-packs"]        # besides the program's own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from kjfh_workflow.scenario.play import Played
+    from kjfh_workflow.scenario.words import Vocabulary
+
+_WORDS = pytest.StashKey["Vocabulary"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The two settings."""
+    parser.addini("kjfh_scenarios", "folders whose .toml files are scenarios to play", type="paths", default=[])
+    parser.addini("kjfh_states", "folders of policy packs besides the program's own", type="paths", default=[])
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Scenario files below the folders named, without the ``facts`` beside them."""
+    folders: list[Path] = parent.config.getini("kjfh_scenarios")
+    wanted = any(folder in file_path.parents for folder in folders)
+    if wanted and file_path.suffix == ".toml" and file_path.parent.name != "facts":
+        collector: pytest.Collector = _ScenarioFile.from_parent(parent, path=file_path)
+        return collector
+    return None
+
+
+class _ScenarioFile(pytest.File):
+    def collect(self) -> Iterator[pytest.Item]:
+        yield _ScenarioItem.from_parent(self, name=self.path.stem)
+
+
+class StepFailed(AssertionError):
+    """A step did not hold."""
+
+
+class _ScenarioItem(pytest.Item):
+    def runtest(self) -> None:
+        # Imported here: pytest loads this plugin in every project that has the package installed.
+        from kjfh_workflow.scenario.play import play  # noqa: PLC0415
+        from kjfh_workflow.scenario.read import read_scenario  # noqa: PLC0415
+
+        states: list[Path] = self.config.getini("kjfh_states")
+        scenario = read_scenario(self.path, _words(self.config, states))
+        failed = [_told(played) for played in play(scenario, states=states) if not played.held]
+        if failed:
+            raise StepFailed("\n".join(failed))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None  # noqa: ARG002) -> str:
+        """The steps that did not hold; for anything else, the trace."""
+        if isinstance(excinfo.value, StepFailed):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it stands."""
+        return self.path, None, f"scenario {self.path.parent.name}/{self.name}"
+
+
+def _words(config: pytest.Config, states: list[Path]) -> Vocabulary:
+    if _WORDS not in config.stash:
+        from kjfh_workflow.casework.workflow import load_catalog  # noqa: PLC0415
+        from kjfh_workflow.scenario.words import Vocabulary  # noqa: PLC0415
+
+        config.stash[_WORDS] = Vocabulary.of(load_catalog(states))
+    return config.stash[_WORDS]
+
+
+def _told(played: Played) -> str:
+    step = played.step
+    lines = [f"{step.place} ({step.on} {step.do})"]
+    lines += [f"  {f.what}: expected {f.expected}, found {f.actual}" for f in played.findings if not f.held]
+    return "\n".join(lines)
