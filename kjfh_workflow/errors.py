@@ -38,7 +38,7 @@ class Refusal:
     field: str = ""
 
     def __str__(self) -> str:
-        where = f"({self.article})" if self.article else ""
+        where = f"（{self.article}）" if self.article else ""
         return f"{self.message}{where} [{self.code}]"
 
 

@@ -53,7 +53,10 @@ class CaseView:
     case: Case
     state_label: str
     facts: Facts | None
+    #: What the pack's criteria say of the facts on file.
     evaluation: Evaluation | None
+    #: The same with a person's findings, once an act has rested on it.
+    decided: Evaluation | None
     clocks: dict[str, Clock]
     timeline: list[history.Row]
     alarms: list[dict[str, Any]]
@@ -93,6 +96,7 @@ def view(office: Office, tx: Transaction, case_id: str, reader: Actor | None) ->
         state_label=pack.machines[case.kind].states[case.state].label,
         facts=facts,
         evaluation=evaluation,
+        decided=_decided(rows),
         clocks=clocks_of(case),
         timeline=rows,
         alarms=timers.of_case(tx, case_id),
@@ -100,6 +104,16 @@ def view(office: Office, tx: Transaction, case_id: str, reader: Actor | None) ->
         bans=bans,
         warnings=_warnings(case, rows, bans, office.today()),
     )
+
+
+def _decided(rows: list[history.Row]) -> Evaluation | None:
+    """The last evaluation that an act rested on, unless newer facts have been handed in since."""
+    for row in reversed(rows):
+        if row.evaluation:
+            return Evaluation.from_data(canonical.loads(row.evaluation))
+        if "facts" in canonical.loads(row.effects).get("set", {}):
+            return None
+    return None
 
 
 def facts_of(tx: Transaction, case: Case) -> Facts | None:

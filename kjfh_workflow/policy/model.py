@@ -365,6 +365,11 @@ class PolicyPack:
         """The kind of space that *space_type* counts as."""
         return self.identity.types[space_type].space
 
+    def state_label(self, kind: CaseKind, state: str) -> str:
+        """The state in people's words; also of the time before the case exists."""
+        found = self.machines[kind].states.get(state)
+        return found.label if found else self.words("states", state)
+
     def cap_for(self, space_type: str, level: str) -> Cap | None:
         """The cap on a recognition at *level*, or None where the text grants nothing."""
         space = self.space_of(space_type)

@@ -111,6 +111,20 @@ class Evaluation:
             "contradictions": list(self.contradictions),
         }
 
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Evaluation:
+        """As stored with a decision."""
+        return cls(
+            on=date.fromisoformat(data["on"]),
+            criteria=tuple(
+                Assessed(**{**a, "result": Result(a["result"]), "modifier": Modifier(a["modifier"])})
+                for a in data["criteria"]
+            ),
+            left_out=tuple(LeftOut(**row) for row in data["left_out"]),
+            warnings=tuple(data["warnings"]),
+            contradictions=tuple(data["contradictions"]),
+        )
+
 
 def evaluate(pack: PolicyPack, space_type: str, facts: Facts, on: date) -> Evaluation:
     """What the pack's criteria for *space_type* say of *facts* as handed in on *on*."""

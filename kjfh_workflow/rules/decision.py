@@ -211,7 +211,7 @@ def _through_the_doors(pack: PolicyPack, machine: Machine, case: Case, event: st
         raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
     if not here:
         events = machine.events_from(case.state)
-        state = machine.states[case.state].label if case.state != NEW else "尚未立案"
+        state = pack.state_label(case.kind, case.state)
         words = "、".join(machine.events[name] for name in events) or "无"
         raise TransitionNotAllowed(
             [refusal(pack, RefusalCode.NOT_ALLOWED_FROM_STATE, state=state, event=label, allowed=words)],

@@ -59,7 +59,11 @@ class _ScenarioItem(pytest.Item):
         if failed:
             raise StepFailed("\n".join(failed))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None  # noqa: ARG002) -> str:
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: str | None = None,  # noqa: ARG002
+    ) -> str:
         """The steps that did not hold; for anything else, the trace."""
         if isinstance(excinfo.value, StepFailed):
             return str(excinfo.value)

@@ -1,0 +1,97 @@
+"""The command line: parse, call casework, print. Thin; nothing is decided here.
+
+Each command's module is imported when the command is called, so that ``kjfh --help`` starts at once.
+
+Exit codes: 0 done · 1 refused, or something does not hold · 2 wrong usage · 3 not found · 4 conflict, try again ·
+5 unreadable input · 6 the database's schema does not fit · 70 an error of the program itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from kjfh_workflow import __version__
+from kjfh_workflow.cli.errors import exit_code_and_message
+
+#: Command → (module, its one-line help). Kept here so that listing commands imports none of them.
+_COMMANDS = {
+    "case": ("cases", "List, show and act on cases."),
+    "db": ("database", "Create, upgrade, check, seal and export the database."),
+    "demo": ("demo", "Take two real application folders through both cities' procedures and show why."),
+    "import": ("intake", "Read an application folder and submit it."),
+    "play": ("play", "Play scenario files and say for every step what held."),
+    "policy": ("policy", "Check, read, draw, compare and confirm policy packs."),
+    "template": ("intake", "Write empty spreadsheets for an application folder."),
+    "tick": ("database", "Let every deadline ring whose time has come."),
+    "verify": ("database", "Prove that the history is unbroken and every case is what it folds to."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name; imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """All names, in alphabetical order."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command itself."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"kjfh_workflow.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "KJFH"},
+    epilog=(
+        "Exit codes: 0 done, 1 refused or does not hold, 2 wrong usage, 3 not found, 4 conflict (try again), "
+        "5 unreadable input, 6 schema does not fit, 70 error of the program. Every option has an environment variable: "
+        "KJFH_DB, KJFH_STATES, KJFH_TEMPLATES."
+    ),
+)
+@click.version_option(__version__, prog_name="kjfh")
+@click.option("--db", default="sqlite:///kjfh.db", show_default=True, help="Database URL (sqlite or postgresql).")
+@click.option("--states", multiple=True, type=click.Path(), help="Folder of your own policy packs; may be repeated.")
+@click.option("--templates", multiple=True, type=click.Path(), help="Folder of your own notice templates.")
+@click.option("--debug", is_flag=True, help="Show the trace of an error.")
+@click.pass_context
+def cli(ctx: click.Context, db: str, states: tuple[str, ...], templates: tuple[str, ...], debug: bool) -> None:
+    """Case management for a science and technology bureau (科技企业孵化器、众创空间认定与考核)."""
+    ctx.obj = {"db": db, "states": states, "templates": templates, "debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run, and turn every error into one clear line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        result = cli.main(words, prog_name="kjfh", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        click.echo("aborted", err=True)
+        code = 130
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        code, message = exit_code_and_message(error)
+        click.echo(message, err=True)
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,0 +1,101 @@
+"""``kjfh db``, ``kjfh verify`` and ``kjfh tick``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kjfh_workflow.casework import verify
+from kjfh_workflow.cli.output import json_option, open_workflow, print_json
+from kjfh_workflow.store import migrate
+from kjfh_workflow.store.database import Database
+
+
+@click.group("db")
+def db_command() -> None:
+    """Create, upgrade, check, seal and export the database."""
+
+
+@db_command.command("upgrade")
+@json_option
+@click.pass_context
+def upgrade(ctx: click.Context, as_json: bool) -> None:
+    """Bring the schema up to date; an empty database gets its first one."""
+    database = Database.open(ctx.obj["db"])
+    before = migrate.current(database.engine)
+    after = migrate.upgrade(database.engine)
+    if as_json:
+        print_json({"before": before, "after": after})
+    else:
+        click.echo(f"schema {after} already" if before == after else f"schema {before or 'none'} → {after}")
+
+
+@db_command.command("check")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> None:
+    """Say whether the schema fits this program (exit code 6 if not)."""
+    database = Database.open(ctx.obj["db"])
+    migrate.check(database.engine)
+    if as_json:
+        print_json({"schema": migrate.newest()})
+    else:
+        click.echo(f"schema {migrate.newest()}: fits")
+
+
+@db_command.command("checkpoint")
+@json_option
+@click.pass_context
+def checkpoint(ctx: click.Context, as_json: bool) -> None:
+    """Seal everything written since the last checkpoint. Keep the printed hash somewhere else."""
+    made = open_workflow(ctx).checkpoint()
+    if as_json:
+        print_json(made)
+    elif made is None:
+        click.echo("nothing new to seal")
+    else:
+        click.echo(f"checkpoint {made.number}: {made.row_count} rows up to {made.position}, {made.hash}")
+
+
+@db_command.command("export")
+@click.argument("file", type=click.Path(dir_okay=False))
+@json_option
+@click.pass_context
+def export(ctx: click.Context, file: str, as_json: bool) -> None:
+    """Write all history to FILE (JSON lines), which `kjfh verify --export FILE` proves without a database."""
+    with Path(file).open("w", encoding="utf-8") as out:
+        count = open_workflow(ctx).export(out)
+    if as_json:
+        print_json({"file": file, "rows": count})
+    else:
+        click.echo(f"{count} rows written to {file}")
+
+
+@click.command("verify")
+@click.option("--export", "exported", type=click.Path(exists=True, dir_okay=False), help="Prove an export instead.")
+@json_option
+@click.pass_context
+def verify_command(ctx: click.Context, exported: str | None, as_json: bool) -> int:
+    """Prove that the history is unbroken and every case is what it folds to; exits with 1 if not."""
+    report = verify.verify_export(Path(exported)) if exported else open_workflow(ctx).verify()
+    if as_json:
+        print_json(report)
+    else:
+        for problem in report.problems:
+            click.echo(str(problem))
+        counted = f"{report.rows} rows of {report.cases} cases, {report.checkpoints} checkpoints"
+        click.echo(f"{counted}: {'everything holds' if report.holds else 'DOES NOT HOLD'}")
+    return 0 if report.holds else 1
+
+
+@click.command("tick")
+@json_option
+@click.pass_context
+def tick_command(ctx: click.Context, as_json: bool) -> None:
+    """Let every deadline ring whose time has come, once."""
+    rung = open_workflow(ctx).tick()
+    if as_json:
+        print_json({"rung": rung})
+    else:
+        click.echo(f"{rung} rang")

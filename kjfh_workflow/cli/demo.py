@@ -1,0 +1,172 @@
+"""``kjfh demo``: two real application folders through both cities' procedures, and why, article by article."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kjfh_workflow.casework.workflow import Workflow
+from kjfh_workflow.cli.cases import print_cases, print_outcome, print_view
+from kjfh_workflow.cli.output import json_option, print_json
+from kjfh_workflow.clock import FixedClock, office_hour
+from kjfh_workflow.errors import IntakeError, Refused
+from kjfh_workflow.intake.folder import read_folder
+from kjfh_workflow.resources import examples_dir
+from kjfh_workflow.rules.case import Actor
+
+_FILE = "kjfh-demo.db"
+
+
+_NAMES = {"tech_clerk": "王经办", "tech_lead": "李局长", "finance": "陈处长"}
+
+
+@dataclass(frozen=True)
+class _Act:
+    """One act of the story."""
+
+    on: date
+    by: str
+    event: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Story:
+    """One folder's way to recognition."""
+
+    folder: str
+    acts: tuple[_Act, ...]
+
+
+_YUYAO = _Story(
+    "yuyao-chaoyang",
+    (
+        _Act(date(2021, 3, 1), "applicant", "submit"),
+        _Act(date(2021, 3, 2), "tech_clerk", "accept"),
+        _Act(date(2021, 3, 8), "tech_clerk", "return_for_correction", {"missing": ["场地平面图", "资金到账证明"]}),
+        _Act(date(2021, 3, 22), "applicant", "resubmit", {"materials": ["other"]}),
+        _Act(date(2021, 3, 23), "tech_clerk", "pass_preliminary"),
+        _Act(date(2021, 3, 24), "tech_clerk", "pass_preliminary", {"findings": "all_met"}),
+        _Act(date(2021, 3, 30), "finance", "endorse", {"opinion": "资金情况属实，同意认定"}),
+        _Act(date(2021, 3, 31), "tech_clerk", "endorse"),
+        _Act(date(2021, 3, 31), "tech_lead", "endorse", {"opinion": "同意认定"}),
+    ),
+)
+_CIXI = _Story(
+    "cixi-haian",
+    (
+        _Act(date(2021, 6, 1), "applicant", "submit"),
+        _Act(date(2021, 6, 3), "tech_clerk", "accept"),
+        _Act(date(2021, 6, 10), "tech_clerk", "pass_preliminary", {"findings": "all_met"}),
+        _Act(date(2021, 6, 18), "finance", "endorse", {"award_yuan": 300001}),
+        _Act(date(2021, 6, 18), "finance", "endorse", {"award_yuan": 300000}),
+        _Act(date(2021, 6, 20), "tech_lead", "endorse"),
+    ),
+)
+
+
+@click.command("demo")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-output"), show_default=True,
+    help="Where the database goes; an earlier demo's database there is replaced.",
+)  # fmt: skip
+@json_option
+@click.pass_context
+def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
+    """Take two real application folders through both cities' procedures and show why."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm"):
+        (folder / name).unlink(missing_ok=True)
+    clock = FixedClock(office_hour(_YUYAO.acts[0].on))
+    url = f"sqlite:///{(folder / _FILE).as_posix()}"
+    options = {"states": ctx.obj["states"], "templates": ctx.obj["templates"]}
+    with _demo(Workflow(url, clock=clock, create=True, **options)) as workflow:
+        log = _Log(quiet=as_json)
+        _show_flawed(log)
+        ids = [_tell(workflow, clock, story, log) for story in (_YUYAO, _CIXI)]
+        workflow.checkpoint()
+        report = workflow.verify()
+        if as_json:
+            print_json({"cases": ids, "events": log.events, "register": workflow.cases(), "verified": report})
+            return
+        log.heading("结果")
+        print_cases(workflow, workflow.cases())
+        click.echo(f"history verified: {report.rows} rows of {report.cases} cases, holds: {report.holds}")
+        click.echo(f"\nlook further:  kjfh --db {url} case show {ids[0]}")
+
+
+@contextmanager
+def _demo(workflow: Workflow) -> Iterator[Workflow]:
+    try:
+        yield workflow
+    finally:
+        workflow.close()
+
+
+class _Log:
+    """What the demo says, and keeps for ``--json``."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.events: list[dict[str, Any]] = []
+
+    def heading(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(f"\n━━ {text} ━━")
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(text)
+
+
+def _show_flawed(log: _Log) -> None:
+    log.heading("一份填错的申报文件夹 examples/flawed：所有问题一次列出，什么也不入库")
+    try:
+        read_folder(examples_dir() / "flawed")
+    except IntakeError as error:
+        log.say("\n".join(f"  {problem}" for problem in error.problems))
+
+
+def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> str:
+    found = read_folder(examples_dir() / story.folder, packs=[*workflow.catalog])
+    pack = workflow.catalog.in_force(found.city, story.acts[0].on) or workflow.catalog.latest(found.city)
+    log.heading(f"{pack.identity.city_label}：{found.name}（examples/{story.folder}），依据《{pack.identity.title}》")
+    case = ""
+    for act in story.acts:
+        clock.instant = office_hour(act.on)
+        workflow.tick()
+        actor = _somebody(act.by, found.city, found.name, found.uscc)
+        log.say(f"{act.on} {pack.words('roles', act.by)}")
+        try:
+            if case:
+                outcome = workflow.perform(case, act.event, by=actor, evidence=act.evidence)
+            else:
+                evidence = {"type": found.type, "facts": found.facts, "materials": found.materials}
+                outcome = workflow.open_case("application", act.event, by=actor, evidence=evidence)
+                case = outcome.case
+        except Refused as error:
+            log.events.append({"on": act.on, "event": act.event, "refused": error.codes})
+            log.say(f"  ✗ {act.event} 被拒绝，什么也没有改变：")
+            log.say("\n".join(f"      {refusal}" for refusal in error.refusals))
+        else:
+            log.events.append({"on": act.on, "event": act.event, "outcome": outcome})
+            if not log.quiet:
+                print_outcome(workflow, outcome)
+    if not log.quiet:
+        print_view(workflow, workflow.case(case))
+        letter = workflow.case(case).notices[-1]
+        log.heading(f"已存档的通知：{letter['subject']}")
+        log.say(letter["body"])
+    return case
+
+
+def _somebody(role: str, city: str, name: str, uscc: str) -> Actor:
+    if role == "applicant":
+        return Actor.of(uscc, role, city, name=name, uscc=uscc)
+    return Actor.of(f"{city}-{role}", role, city, name=_NAMES[role])

@@ -1,0 +1,107 @@
+"""Printing: tables for people, JSON for programs, from the same data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kjfh_workflow.casework.workflow import Workflow
+    from kjfh_workflow.clock import Clock
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: Width where the output is no terminal: a file or a pipe is not cut.
+_WIDE = 160
+
+
+def json_option(command: F) -> F:
+    """Add ``--json`` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")(command)
+
+
+def actor_options(command: F) -> F:
+    """Add the options that say who acts, and hand the command an ``actor``."""
+
+    @wraps(command)
+    def with_actor(*args: Any, who: str, role: tuple[str, ...], city: str, uscc: str, name: str, **kwargs: Any) -> Any:
+        from kjfh_workflow.rules.case import Actor  # noqa: PLC0415
+
+        try:
+            actor = Actor.of(who, role, city, name=name, uscc=uscc)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--role") from error
+        return command(*args, actor=actor, **kwargs)
+
+    for option in (
+        click.option("--name", default="", help="The actor's name, as it stands in the history."),
+        click.option("--uscc", default="", help="For applicants: the operator's 统一社会信用代码."),
+        click.option("--city", required=True, help="The actor's city, like yuyao."),
+        click.option("--role", required=True, multiple=True, help="applicant, tech_clerk, tech_lead, finance, …"),
+        click.option("--as", "who", required=True, help="Who acts: the user's id in your system."),
+    ):
+        with_actor = option(with_actor)
+    return with_actor  # type: ignore[return-value]
+
+
+def open_workflow(ctx: click.Context, clock: Clock | None = None) -> Workflow:
+    """The workflow on the database that the options name."""
+    from kjfh_workflow.casework.workflow import Workflow  # noqa: PLC0415
+
+    options = ctx.obj
+    workflow = Workflow(options["db"], states=options["states"], templates=options["templates"], clock=clock)
+    ctx.call_on_close(workflow.close)
+    return workflow
+
+
+def console() -> Console:
+    """Where tables go."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE, highlight=False, soft_wrap=False)
+
+
+def print_json(data: Any) -> None:
+    """One JSON document."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=plain))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table with a title; cells are plain text, never markup."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console().print(table)
+
+
+def plain(value: Any) -> Any:
+    """What JSON does not know, as JSON knows it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"cannot print {type(value).__name__} as JSON")
