@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,10 +22,10 @@ MATERIALS = {
 YUYAO_USCC, CIXI_USCC = "91330281MA2B00001P", "91330282MA2E00700J"
 
 
-def facts(name: str = "yuyao-strong", **override: Any) -> dict[str, Any]:
-    """One of the facts files, single values replaced: ``facts(**{"premises.area_m2": 4999})``."""
+def facts(name: str = "yuyao-strong", override: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One of the facts files, single values replaced: ``facts(override={"premises.area_m2": 4999})``."""
     data = tomllib.loads((FACTS / f"{name}.toml").read_text("utf-8"), parse_float=Decimal)
-    return with_override(data, override)
+    return with_override(data, dict(override or {}))
 
 
 def uscc(number: int) -> str:
@@ -60,7 +61,7 @@ class Bureau:
         """Submit a strong Yuyao application, or as *evidence* has it."""
         actor = who or self.operator
         given: dict[str, Any] = {"type": "incubator", "materials": MATERIALS[city], **evidence}
-        given.setdefault("facts", facts(**{"operator.uscc": actor.uscc, "operator.name": actor.name}))
+        given.setdefault("facts", facts(override={"operator.uscc": actor.uscc, "operator.name": actor.name}))
         return self.workflow.open_case("application", "submit", by=actor, city=city, evidence=given)
 
     def act(self, case: str, event: str, who: Actor, **evidence: Any) -> Outcome:

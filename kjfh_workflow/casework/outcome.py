@@ -51,7 +51,7 @@ class Outcome:
             article=row.article,
             started={name: date.fromisoformat(clock["due"]) for name, clock in effects.get("started", {}).items()},
             stopped=tuple(effects.get("stopped", ())),
-            notices=tuple((notice, role) for notice, role in effects.get("notices", ())),
+            notices=tuple((notice, role) for notice, role, _ in effects.get("notices", ())),
             opened=effects.get("opened", {}),
             banned_until=date.fromisoformat(ban["until"]) if ban else None,
             evaluation=canonical.loads(row.evaluation) if row.evaluation else None,

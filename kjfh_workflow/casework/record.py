@@ -6,7 +6,7 @@ What is decided, and whether, is settled before this is called (``rules.decision
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -15,8 +15,7 @@ from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.notices.render import Letter
-from kjfh_workflow.policy.vocabulary import Role
-from kjfh_workflow.rules.case import Case
+from kjfh_workflow.policy.vocabulary import CaseKind, Role
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.decision import Decision, Known, decide_opening
 from kjfh_workflow.store import cases, history, registry, timers
@@ -67,7 +66,8 @@ def record(
     """Write everything the decision says; returns the act's own history row."""
     before, pack = decision.before, decision.pack
     opened = {decision.opens: new_case_id(before.city, known.today)} if decision.opens else {}
-    row = _row(decision, when, request, {str(kind): case_id for kind, case_id in opened.items()})
+    notices = _written_notices(office, decision, when)
+    row = _row(decision, when, request, _effects(decision, opened, notices))
     row = replace(row, hash=row.sealed())
     after = before.after(decision.target, decision.changes, row.hash)
     if decision.document:
@@ -81,13 +81,13 @@ def record(
         ban = decision.ban
         values = {"uscc": ban.uscc, "since": ban.since, "until": ban.until, "article": ban.article}
         registry.add_ban(tx, {"case_id": before.id, "city": before.city, **values})
-    _queue_notices(office, tx, decision, after, row)
+    registry.add_notices(tx, notices)
     for kind, case_id in opened.items():
         record(office, tx, decide_opening(pack, kind, decision, case_id, known), known, when)
     return row
 
 
-def _row(decision: Decision, when: When, request: Request | None, opened: Mapping[str, str]) -> history.Row:
+def _row(decision: Decision, when: When, request: Request | None, effects: Mapping[str, Any]) -> history.Row:
     before, pack = decision.before, decision.pack
     return history.Row(
         case_id=before.id,
@@ -105,7 +105,7 @@ def _row(decision: Decision, when: When, request: Request | None, opened: Mappin
         request_digest=request.digest if request else None,
         evidence=canonical.dumps(decision.evidence),
         evaluation=canonical.dumps(decision.evaluation) if decision.evaluation is not None else None,
-        effects=canonical.dumps(_effects(decision, opened)),
+        effects=canonical.dumps(effects),
         article=decision.article,
         policy=pack.name,
         policy_digest=pack.digest,
@@ -113,8 +113,10 @@ def _row(decision: Decision, when: When, request: Request | None, opened: Mappin
     )
 
 
-def _effects(decision: Decision, opened: Mapping[str, str]) -> dict[str, Any]:
-    """What the act changed, complete enough to fold the case and its timers again."""
+def _effects(
+    decision: Decision, opened: Mapping[CaseKind, str], notices: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What the act changed, complete enough to fold the case, its timers and its notices again."""
     rung, ban = decision.rung, decision.ban
     effects: dict[str, Any] = {
         "set": decision.changes,
@@ -123,7 +125,7 @@ def _effects(decision: Decision, opened: Mapping[str, str]) -> dict[str, Any]:
         "stopped": {clock.timer: clock.sequence for clock in decision.stopped},
         "rung": [rung.timer, rung.sequence, rung.name] if rung else None,
         "added": [[clock.timer, clock.sequence, name, day] for clock, name, day in decision.added],
-        "notices": [[order.notice, order.to] for order in decision.notices],
+        "notices": [[row["notice"], row["role"], notice_digest(row)] for row in notices],
         "opened": opened,
         "ban": {"uscc": ban.uscc, "since": ban.since, "until": ban.until, "article": ban.article} if ban else None,
     }
@@ -140,18 +142,25 @@ def _turn_timers(tx: Transaction, decision: Decision, at: datetime) -> None:
     timers.arm(tx, case_id, [*fresh, *decision.added])
 
 
-def _queue_notices(office: Office, tx: Transaction, decision: Decision, after: Case, row: history.Row) -> None:
+def notice_digest(row: Mapping[str, Any]) -> str:
+    """The seal over a notice's text, which history keeps."""
+    return canonical.digest(canonical.dumps([row["subject"], row["body"]]))
+
+
+def _written_notices(office: Office, decision: Decision, when: When) -> list[dict[str, Any]]:
+    """The rows of the notices that the act queues, already written."""
     if not decision.notices:
-        return
-    clocks = clocks_of(after)
+        return []
+    after = decision.before.after(decision.target, decision.changes, "")
     machine = decision.pack.machines[after.kind]
+    clocks = clocks_of(after)
     rows = []
     for number, order in enumerate(decision.notices, 1):
         letter = Letter(
             pack=decision.pack,
             case=after,
             to=order.to,
-            day=local_date(row.noticed_at),
+            day=local_date(when.noticed_at),
             event=machine.events.get(decision.event, decision.event),
             article=decision.article,
             evidence=decision.evidence,
@@ -171,7 +180,7 @@ def _queue_notices(office: Office, tx: Transaction, decision: Decision, after: C
                 "uscc": after.uscc if order.to is Role.APPLICANT else None,
                 "subject": subject,
                 "body": body,
-                "queued_at": row.noticed_at,
+                "queued_at": when.noticed_at,
             }
         )
-    registry.add_notices(tx, rows)
+    return rows

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kjfh_workflow import canonical
+from kjfh_workflow.casework.record import notice_digest
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind
 from kjfh_workflow.rules.case import Case
@@ -48,7 +49,8 @@ class _Folded:
     slot: str | None = None
     #: (timer, sequence, alarm) → outcome.
     alarms: dict[tuple[str, int, str], str] = field(default_factory=dict)
-    notices: list[tuple[int, str, str]] = field(default_factory=list)
+    #: (version, notice, role, digest of its text).
+    notices: list[tuple[int, str, str, str]] = field(default_factory=list)
     ban: dict[str, Any] | None = None
     broken: bool = False
 
@@ -87,6 +89,11 @@ def verify_database(tx: Transaction) -> Report:
         Problem(f"case {case_id}", "history", "the case has no history")
         for case_id in cases.all_ids(tx)
         if case_id not in folded
+    ]
+    report.problems += [
+        Problem(f"document {digest}", "", "its content is not what its digest says")
+        for digest, body in registry.all_documents(tx)
+        if canonical.digest(body) != digest
     ]
     return report
 
@@ -166,7 +173,7 @@ def _fold(folded: dict[str, _Folded], row: Row, position: int, report: Report) -
     state.case = state.case.after(row.target, effects.get("set", {}), row.hash)
     state.slot = effects.get("slot")
     state.ban = effects.get("ban", state.ban)
-    state.notices += [(row.version, notice, role) for notice, role in effects.get("notices", ())]
+    state.notices += [(row.version, *notice) for notice in effects.get("notices", ())]
     _fold_alarms(state, effects)
 
 
@@ -225,7 +232,9 @@ def _differences(tx: Transaction, case_id: str, expected: _Folded) -> Iterator[P
         if alarms.get(key) != expected.alarms.get(key):
             name = f"timer {key[0]}#{key[1]} {key[2]}"
             yield Problem(place, name, f"is {alarms.get(key)}, but the history folds to {expected.alarms.get(key)}")
-    notices = [(row["version"], row["notice"], row["role"]) for row in registry.notices_of(tx, case_id)]
+    notices = [
+        (row["version"], row["notice"], row["role"], notice_digest(row)) for row in registry.notices_of(tx, case_id)
+    ]
     if sorted(notices) != sorted(expected.notices):
         yield Problem(place, "notices", "those on file are not those the history queued")
     ban = next((row for row in registry.bans_of(tx, folded.uscc) if row["case_id"] == case_id), None)

@@ -67,9 +67,13 @@ class Workflow:
         renderer = load_templates(templates)
         catalog = load_catalog(states, templates)
         self._office = Office(catalog, china(), clock or SystemClock(), renderer)
-        if create:
-            migrate.upgrade(self._database.engine)
-        migrate.check(self._database.engine)
+        try:
+            if create:
+                migrate.upgrade(self._database.engine)
+            migrate.check(self._database.engine)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def catalog(self) -> Catalog:

@@ -178,6 +178,8 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
     added = next_escalation(timer, clock, alarm.name, known.today, known.calendar)
     still = clock.without(alarm.name, added)
     notices, article = _notices_of_alarm(pack, timer, clock, alarm)
+    if alarm.name.startswith(REMIND) and known.today > clock.due:
+        notices = ()  # noticed too late to remind anybody of what has already passed
     return Decision(
         before=case,
         pack=pack,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -71,6 +71,12 @@ def document(tx: Transaction, digest: str) -> str | None:
     """A document's text."""
     row = tx.fetch(_READ_DOCUMENT, digest=digest)
     return None if row is None else str(row[0])
+
+
+def all_documents(tx: Transaction) -> Iterator[tuple[str, str]]:
+    """(digest, text) of every document, one after the other."""
+    for row in tx.connection.execute(select(documents).execution_options(yield_per=100)):
+        yield row.digest, row.body
 
 
 def add_notices(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,202 @@
+"""What was decided cannot be changed without a trace: the database refuses, and where it is forced, verify tells."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DatabaseError
+
+from kjfh_workflow import InputError
+from kjfh_workflow.casework.verify import verify_export
+from kjfh_workflow.store.database import Database
+from tests.bureau import Bureau
+
+#: A column of each append-only table that an honest program never touches again.
+APPEND_ONLY = {
+    "history": "article",
+    "documents": "body",
+    "notices": "body",
+    "bans": "article",
+    "checkpoints": "hash",
+    "confirmations": "note",
+}
+
+
+@pytest.fixture
+def busy(bureau: Bureau) -> Bureau:
+    """An office with something in every table."""
+    bureau.recognised()
+    case = bureau.submit(type="makerspace").case
+    bureau.act(case, "find_fraud", bureau.lead, finding="虚报")
+    admin = type(bureau.operator).of("admin", "admin", "yuyao")
+    bureau.workflow.confirm("yuyao", "in_force", by=admin, note="局长办公会")
+    bureau.workflow.checkpoint()
+    return bureau
+
+
+def run(url: str, *statements: str) -> None:
+    """SQL behind the program's back."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+def force(url: str, statement: str) -> None:
+    """The same by somebody who also removes the triggers, as the owner of a database can."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET session_replication_role = replica"))
+        else:
+            names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+            for name in names:
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_the_database_refuses_to_change_or_delete(busy: Bureau, database_url: str, table: str) -> None:
+    for statement in (f"UPDATE {table} SET {APPEND_ONLY[table]} = 'x'", f"DELETE FROM {table}"):
+        with pytest.raises(DatabaseError, match="append-only"):
+            run(database_url, statement)
+    assert busy.workflow.verify().holds
+
+
+def test_an_alarm_leaves_armed_once_and_is_never_deleted(busy: Bureau, database_url: str) -> None:
+    run(database_url, "SELECT 1")
+    for statement in ("UPDATE timers SET outcome = 'armed' WHERE outcome <> 'armed'", "DELETE FROM timers"):
+        with pytest.raises(DatabaseError, match="one outcome"):
+            run(database_url, statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE history SET actor = 'somebody else' WHERE version = 2", "row 2"),
+        ("UPDATE history SET effects = '{}' WHERE version = 3", "row 3"),
+        ("UPDATE history SET legal_on = '2021-02-02' WHERE version = 1", "row 1"),
+        ("DELETE FROM history WHERE version = 2", "row 3"),
+        ("DELETE FROM history WHERE position = (SELECT max(position) FROM history)", "checkpoint 1"),
+        ("UPDATE cases SET state = 'applied' WHERE state = 'recognized'", "state"),
+        ("UPDATE cases SET memory = replace(memory, 'local', 'national')", "memory"),
+        ("UPDATE cases SET slot = NULL", "slot"),
+        ("UPDATE timers SET outcome = 'fired' WHERE outcome = 'cancelled'", "timer"),
+        ("UPDATE timers SET outcome = 'cancelled' WHERE outcome = 'armed'", "timer"),
+        ("DELETE FROM notices WHERE notice = 'recognition_granted'", "notices"),
+        ("UPDATE bans SET until = '2021-03-02'", "ban"),
+        ("UPDATE checkpoints SET hash = 'x'", "checkpoint 1"),
+        ("UPDATE documents SET body = replace(body, '6000', '9000')", "document"),
+        ("UPDATE notices SET body = 'Dear friend'", "notices"),
+    ],
+)
+def test_verify_names_what_does_not_hold(busy: Bureau, database_url: str, statement: str, named: str) -> None:
+    assert busy.workflow.verify().holds
+    force(database_url, statement)
+    report = busy.workflow.verify()
+    assert not report.holds
+    assert any(named in str(problem) for problem in report.problems), report.problems
+
+
+def test_an_export_is_proved_without_a_database(busy: Bureau, tmp_path: Path) -> None:
+    path = tmp_path / "export.jsonl"
+    with path.open("w", encoding="utf-8") as out:
+        rows = busy.workflow.export(out)
+    report = verify_export(path)
+    assert report.holds
+    assert (report.rows, report.checkpoints) == (rows, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda lines: [lines[0], *lines[2:]], "row 2"),
+        (lambda lines: [line.replace("all_met", "all_mat") for line in lines], "its content is not what was sealed"),
+        (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], "a row is missing or was put in"),
+        (lambda lines: [*lines[:-2], lines[-1]], "checkpoint 1"),
+    ],
+)
+def test_a_doctored_export_is_found_out(desk: Bureau, tmp_path: Path, change: object, named: str) -> None:
+    desk.recognised()
+    desk.workflow.checkpoint()
+    out = io.StringIO()
+    desk.workflow.export(out)
+    path = tmp_path / "export.jsonl"
+    assert callable(change)
+    path.write_text("\n".join(change(out.getvalue().splitlines())), encoding="utf-8")
+    report = verify_export(path)
+    assert not report.holds
+    assert any(named in str(problem) for problem in report.problems)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": "other"}', "[1]", "not json"])
+def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "export.jsonl"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError):
+        verify_export(path)
+
+
+def test_an_unreadable_line_of_an_export_is_named(desk: Bureau, tmp_path: Path) -> None:
+    desk.submit()
+    out = io.StringIO()
+    desk.workflow.export(out)
+    path = tmp_path / "export.jsonl"
+    path.write_text(out.getvalue() + json.dumps({"row": {}, "position": 9}) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 3"):
+        verify_export(path)
+
+
+def test_checkpoints_follow_each_other_and_seal_only_what_is_new(desk: Bureau) -> None:
+    desk.recognised()
+    first = desk.workflow.checkpoint()
+    assert desk.workflow.checkpoint() is None
+    desk.submit(type="makerspace")
+    second = desk.workflow.checkpoint()
+    assert first is not None
+    assert second is not None
+    assert (second.number, second.previous, second.row_count) == (2, first.hash, 1)
+    assert desk.workflow.verify().checkpoints == 2
+
+
+def test_a_history_row_says_who_when_what_and_why(desk: Bureau) -> None:
+    case = desk.submit().case
+    desk.on(date(2021, 3, 2)).act(case, "accept", desk.clerk)
+    row = desk.workflow.case(case).timeline[1]
+    pack = desk.workflow.catalog.latest("yuyao")
+    assert (row.actor, row.role, row.event, row.source, row.target) == (
+        "clerk", "tech_clerk", "accept", "applied", "preliminary_review",
+    )  # fmt: skip
+    assert (row.legal_on, row.article) == (date(2021, 3, 2), "第九条")
+    assert (row.policy, row.policy_digest) == ("yuyao/2020-01-01", pack.digest)
+    assert row.previous == desk.workflow.case(case).timeline[0].hash
+
+
+def test_the_evaluation_is_kept_with_the_decision_it_served(desk: Bureau) -> None:
+    case = desk.passed()
+    decided = desk.workflow.case(case).decided
+    assert decided is not None
+    assert {str(a.result) for a in decided.criteria} == {"met"}
+    found = {a.id for a in decided.criteria if a.finding}
+    assert "y5_1_direction" in found
+
+
+def test_a_sqlite_file_keeps_what_a_closed_office_did(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path.as_posix()}/kjfh.db"
+    first = Bureau(url)
+    case = first.reviewed()
+    first.workflow.close()
+    second = Bureau(url)
+    assert second.state(case) == "preliminary_review"
+    assert second.workflow.verify().holds
+    second.workflow.close()
+    Database.open(url).engine.dispose()
