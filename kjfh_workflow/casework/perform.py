@@ -42,11 +42,12 @@ def perform(
         Conflict: the case is not at *expected_version*, or the request id was used for another act.
     """
     request = _request(request_id, case_id, event, actor, evidence)
-    if request and (answered := _answered(tx, request)):
-        return answered
     case = cases.load(tx, case_id, lock=True)
     if case is None:
         raise NotFound(f"there is no case {case_id!r}")
+    # Asked under the lock: the same request may be under way beside this one.
+    if request and (answered := _answered(tx, request)):
+        return answered
     case = _with_overdue_alarms_rung(office, tx, case)
     if expected_version is not None and case.version != expected_version:
         raise Conflict(f"{case_id} is at version {case.version}, not {expected_version}: read it again")

@@ -23,7 +23,7 @@ from kjfh_workflow.rules.refusing import refusal
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 _Names = Annotated[list[_Text], Limits(max_length=200)]
 
-_SHAPES: dict[Field, TypeAdapter[Any]] = {
+SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.TYPE: TypeAdapter(_Text),
     Field.FACTS: TypeAdapter(dict[str, Any]),
     Field.OVERRIDE: TypeAdapter(dict[str, Any]),
@@ -60,7 +60,7 @@ def read_evidence(
             refusals.append(invalid(pack, name, f"本环节没有这一项；可以填写：{allowed}"))
         elif value is not None and value != "":
             try:
-                read[name] = _SHAPES[Field(name)].validate_python(value)
+                read[name] = SHAPES[Field(name)].validate_python(value)
             except ValidationError as error:
                 refusals += _invalid_parts(pack, name, error)
     refusals += _unknown_names(pack, read)

@@ -1,0 +1,154 @@
+"""The same request twice, the host's own transaction, and previews that leave nothing behind."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+from kjfh_workflow import Conflict, GuardRefused, Refused, Workflow
+from kjfh_workflow.store.database import Database
+from tests.bureau import MATERIALS, Bureau, facts
+
+
+def evidence() -> dict[str, object]:
+    """Of a strong application."""
+    return {"type": "incubator", "facts": facts(), "materials": MATERIALS["yuyao"]}
+
+
+def test_the_same_request_gives_the_first_answer_again(bureau: Bureau) -> None:
+    workflow, who = bureau.workflow, bureau.operator
+    first = workflow.open_case("application", "submit", by=who, evidence=evidence(), request_id="r1")
+    again = workflow.open_case("application", "submit", by=who, evidence=evidence(), request_id="r1")
+    assert again == first
+    accepted = workflow.perform(first.case, "accept", by=bureau.clerk, request_id="r2")
+    bureau.act(first.case, "pass_preliminary", bureau.clerk, findings="all_met")
+    assert workflow.perform(first.case, "accept", by=bureau.clerk, request_id="r2") == accepted
+    assert bureau.state(first.case) == "joint_finance_review"
+    assert len(workflow.case(first.case).timeline) == 3
+
+
+def test_a_request_id_used_for_another_act_is_a_conflict(desk: Bureau) -> None:
+    case = desk.submit().case
+    desk.workflow.perform(case, "accept", by=desk.clerk, request_id="r1")
+    with pytest.raises(Conflict, match="another act"):
+        desk.workflow.perform(case, "withdraw", by=desk.operator, request_id="r1")
+
+
+def test_a_refused_request_may_be_sent_again(desk: Bureau) -> None:
+    case = desk.submit().case
+    with pytest.raises(Refused):
+        desk.workflow.perform(case, "pass_preliminary", by=desk.clerk, request_id="r1")
+    desk.act(case, "accept", desk.clerk)
+    given = {"findings": "all_met"}
+    done = desk.workflow.perform(case, "pass_preliminary", by=desk.clerk, evidence=given, request_id="r1")
+    assert done.state == "joint_finance_review"
+
+
+def test_an_act_joins_the_hosts_transaction_and_never_commits_it(database_url: str, bureau: Bureau) -> None:
+    engine = Database.open(database_url).engine
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE host (note TEXT)"))
+    case = bureau.submit().case
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        connection.execute(text("INSERT INTO host VALUES ('mine')"))
+        bureau.workflow.perform(case, "accept", by=bureau.clerk, connection=connection)
+        transaction.rollback()
+    assert bureau.state(case) == "applied"
+    with Session(engine) as session:
+        session.execute(text("INSERT INTO host VALUES ('mine')"))
+        outcome = bureau.workflow.perform(case, "accept", by=bureau.clerk, connection=session)
+        assert outcome.state == "preliminary_review"
+        session.commit()
+    assert bureau.state(case) == "preliminary_review"
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM host")).scalar() == 1
+    engine.dispose()
+
+
+def test_a_refusal_inside_the_hosts_transaction_leaves_the_hosts_work_alone(database_url: str, bureau: Bureau) -> None:
+    engine = Database.open(database_url).engine
+    case = bureau.submit().case
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE host (note TEXT)"))
+        with pytest.raises(Refused):
+            bureau.workflow.perform(case, "endorse", by=bureau.lead, connection=connection)
+        connection.execute(text("INSERT INTO host VALUES ('still here')"))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT note FROM host")).scalar() == "still here"
+    engine.dispose()
+
+
+def test_a_workflow_runs_on_the_hosts_engine(sqlite_url: str) -> None:
+    engine = create_engine(sqlite_url)
+    office = Bureau(sqlite_url)
+    hosted = Workflow(engine, clock=office.clock)
+    case = hosted.open_case("application", "submit", by=office.operator, evidence=evidence()).case
+    assert office.state(case) == "applied"
+    assert hosted.verify().holds
+    engine.dispose()
+    office.workflow.close()
+
+
+def test_a_preview_says_what_would_happen_and_changes_nothing(bureau: Bureau) -> None:
+    case = bureau.reviewed()
+    before = bureau.workflow.case(case)
+    seen = bureau.workflow.preview(case, "pass_preliminary", by=bureau.clerk, evidence={"findings": "all_met"})
+    assert seen.state == "joint_finance_review"
+    assert seen.started == {"review_due": date(2021, 3, 22)}
+    assert (seen.stopped, seen.notices) == (("review_due",), (("preliminary_passed", "applicant"),))
+    after = bureau.workflow.case(case)
+    assert (after.case, after.timeline, after.alarms) == (before.case, before.timeline, before.alarms)
+    done = bureau.act(case, "pass_preliminary", bureau.clerk, findings="all_met")
+    assert done == seen
+
+
+def test_a_preview_tells_refusals_instead_of_raising_them(desk: Bureau) -> None:
+    case = desk.reviewed()
+    seen = desk.workflow.preview(case, "pass_preliminary", by=desk.clerk)
+    assert {refusal.code for refusal in seen.refusals} == {"finding_missing"}
+    assert (seen.state, seen.version) == ("preliminary_review", 2)
+
+
+def test_a_submission_can_be_previewed(desk: Bureau) -> None:
+    good = desk.workflow.preview_open("application", "submit", by=desk.operator, evidence=evidence())
+    assert good.state == "applied"
+    bad = desk.workflow.preview_open(
+        "application", "submit", by=desk.operator, evidence={**evidence(), "materials": []}
+    )
+    assert {refusal.code for refusal in bad.refusals} == {"materials_missing"}
+    assert desk.workflow.cases() == []
+
+
+def test_allowed_events_and_perform_agree(desk: Bureau) -> None:
+    case = desk.passed()
+    people = (desk.operator, desk.clerk, desk.lead, desk.finance, desk.auditor)
+    for person in people:
+        for possible in desk.workflow.allowed_events(case, by=person):
+            given = {name: "文字" for name, required in possible.evidence.items() if required}
+            seen = desk.workflow.preview(case, possible.event, by=person, evidence=given)
+            assert possible.allowed == (not seen.refusals), (person.id, possible.event)
+
+
+def test_allowed_events_say_why_not_and_what_will_be_asked(desk: Bureau) -> None:
+    case = desk.reviewed()
+    possible = {p.event: p for p in desk.workflow.allowed_events(case, by=desk.clerk)}
+    assert possible["pass_preliminary"].allowed
+    assert len(possible["pass_preliminary"].open_points) == 5
+    assert possible["return_for_correction"].evidence == {"missing": True, "working_days": False, "reason": False}
+    assert not possible["reject"].allowed
+    assert [refusal.code for refusal in possible["reject"].refusals] == ["not_authorised"]
+    assert "correction_overdue" not in possible
+
+
+def test_a_refused_act_writes_nothing_at_all(bureau: Bureau) -> None:
+    case = bureau.submit(facts=facts(override={"premises.area_m2": 1})).case
+    bureau.act(case, "accept", bureau.clerk)
+    bureau.workflow.checkpoint()
+    with pytest.raises(GuardRefused):
+        bureau.act(case, "pass_preliminary", bureau.clerk, findings="all_met")
+    assert bureau.workflow.checkpoint() is None
+    assert bureau.workflow.verify().holds
