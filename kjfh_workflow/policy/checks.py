@@ -13,9 +13,10 @@ from datetime import timedelta
 from itertools import pairwise
 
 from kjfh_workflow.errors import Problem
-from kjfh_workflow.policy.model import Edge, Machine, PolicyPack, Timer
+from kjfh_workflow.policy.model import Cap, Edge, Machine, PolicyPack, Timer
 from kjfh_workflow.policy.vocabulary import (
     NEW,
+    OFFICE_ROLES,
     SAME,
     CaseKind,
     EffectName,
@@ -23,7 +24,6 @@ from kjfh_workflow.policy.vocabulary import (
     Handling,
     Measure,
     Modifier,
-    RefusalCode,
     Role,
     Side,
     Status,
@@ -42,6 +42,7 @@ def check_pack(pack: PolicyPack, has_template: HasTemplate) -> list[Problem]:
     """Every problem of *pack*; ``has_template(city, notice)`` tells whether a template exists."""
     place = pack.name
     problems = [
+        *_check_keys(pack),
         *_check_citations(pack),
         *_check_identity(pack),
         *_check_criteria(pack),
@@ -89,7 +90,6 @@ def citation_problem(pack: PolicyPack, citation: str) -> str:
 
 def _check_citations(pack: PolicyPack) -> Iterator[Problem]:
     cited: dict[str, str] = {}
-    yield from _duplicates("", "", (key for key, _ in pack.provisions()))
     for key, provision in pack.provisions():
         if message := citation_problem(pack, provision.article):
             yield Problem(_file_of(key), key, message)
@@ -111,10 +111,14 @@ def _file_of(key: str) -> str:
     return "criteria.toml" if head in ("criterion", "tenant_condition") else "policy.toml"
 
 
-def _duplicates(place: str, section: str, names: Iterable[str]) -> Iterator[Problem]:
-    for name, count in Counter(names).items():
+def _check_keys(pack: PolicyPack) -> Iterator[Problem]:
+    """Nothing stands twice: provisions by their key, caps by each of their kinds of space, articles."""
+    keys = [key for key, provision in pack.provisions() if not isinstance(provision, Cap)]
+    keys += [f"cap.{space}.{cap.level}" for cap in pack.identity.caps for space in cap.spaces]
+    keys += [f"article.{article.number}" for article in pack.identity.articles]
+    for key, count in Counter(keys).items():
         if count > 1:
-            yield Problem(place, section, say("duplicate", name=name))
+            yield Problem(_file_of(key), key, say("duplicate", name=key))
 
 
 def _check_identity(pack: PolicyPack) -> Iterator[Problem]:
@@ -125,21 +129,15 @@ def _check_identity(pack: PolicyPack) -> Iterator[Problem]:
     if force.effective_to and force.effective_to < force.effective_from:
         message = say("dates_reversed", to=force.effective_to, start=force.effective_from)
         yield Problem("policy.toml", "in_force.effective_to", message)
-    yield from _duplicates("policy.toml", "article", (a.number for a in identity.articles))
-    yield from _duplicates("policy.toml", "material", (m.id for m in identity.materials))
     spaces = {space_type.space for space_type in identity.types.values()}
     for cap in identity.caps:
         for space in cap.spaces:
             if space not in spaces:
                 yield Problem("policy.toml", "cap.spaces", say("unknown_space", name=space) + hint(space, spaces))
-    capped = (f"{space}/{cap.level}" for cap in identity.caps for space in cap.spaces)
-    yield from _duplicates("policy.toml", "cap", capped)
 
 
 def _check_criteria(pack: PolicyPack) -> Iterator[Problem]:
     place = "criteria.toml"
-    yield from _duplicates(place, "criterion", (c.id for c in pack.criteria))
-    yield from _duplicates(place, "tenant_condition", (c.id for c in pack.tenant_conditions))
     for criterion in pack.criteria:
         key = f"criterion.{criterion.id}"
         for name in criterion.types:
@@ -172,7 +170,7 @@ def _check_notices(pack: PolicyPack, has_template: HasTemplate) -> Iterator[Prob
         for key, notice, others in _notices_with_keys(machine):
             sent.add(notice)
             if notice not in known or not (known[notice].to or others):
-                message = say("unknown_notice", name=notice) + hint(notice, known)
+                message = say("unknown_notice", name=notice) + ("" if notice in known else hint(notice, known))
                 yield Problem(f"machines/{kind}.toml", key, message)
     for notice in sorted(sent):
         if not has_template(pack.city, notice):
@@ -194,14 +192,10 @@ def _notices_with_keys(machine: Machine) -> Iterator[tuple[str, str, bool]]:
 
 
 def _check_labels(pack: PolicyPack) -> Iterator[Problem]:
-    wanted = {"roles": Role, "refusals": RefusalCode, "fields": Field, "kinds": CaseKind, "statuses": Status}
-    for section, names in wanted.items():
-        for name in names:
-            if not pack.words.has(section, name):
-                yield Problem("labels.toml", f"{section}.{name}", say("no_label", section=section))
-    for space_type in pack.identity.types.values():
-        if not pack.words.has("spaces", space_type.space):
-            yield Problem("labels.toml", f"spaces.{space_type.space}", say("no_label", section="spaces"))
+    """Kinds of space are the pack's own names; the program has words for all of its own."""
+    for space in sorted({space_type.space for space_type in pack.identity.types.values()}):
+        if not pack.words.has("spaces", space):
+            yield Problem("labels.toml", f"spaces.{space}", say("no_label", section="spaces"))
 
 
 class _MachineCheck:
@@ -256,17 +250,15 @@ class _MachineCheck:
         for name in edge.four_eyes.events if edge.four_eyes else ():
             if name not in events:
                 yield f"{key}.four_eyes", say("unknown_event", name=name) + hint(name, events)
-        if not set(edge.by) - {Role.AUDITOR, Role.ADMIN}:
-            yield f"{key}.by", say("event_without_role")
+        for role in edge.by:
+            if role in (Role.AUDITOR, Role.ADMIN):
+                yield f"{key}.by", say("role_cannot_act", name=role)
 
     def _timer_names(self, key: str, timer: Timer) -> Iterator[tuple[str, str]]:
         states, events = self._machine.states, self._machine.events
         for state in (*timer.period_of, *timer.pauses_in):
             if state not in states:
                 yield key, say("unknown_state", name=state) + hint(state, states)
-        for name, count in Counter(period.state for period in timer.periods).items():
-            if count > 1:
-                yield key, say("timer_state_shared", state=name)
         if timer.on_due is not None and timer.on_due not in events:
             yield f"{key}.on_due", say("unknown_event", name=timer.on_due) + hint(timer.on_due, events)
 
@@ -275,12 +267,12 @@ class _MachineCheck:
             for source in edge.sources:
                 yield source, source if edge.to == SAME else edge.to, edge
 
-    def _reachable(self, start: str, avoid: Callable[[str], bool] = lambda _: False) -> set[str]:
+    def _reachable(self, start: str, by: Callable[[str, Edge], bool] = lambda _source, _edge: True) -> set[str]:
         seen, waiting = {start}, [start]
         while waiting:
             here = waiting.pop()
-            for source, target, _ in self._steps():
-                if source == here and target not in seen and not avoid(target):
+            for source, target, edge in self._steps():
+                if source == here and target not in seen and by(source, edge):
                     seen.add(target)
                     waiting.append(target)
         return seen
@@ -319,18 +311,16 @@ class _MachineCheck:
 
     def _timers(self) -> Iterator[tuple[str, str]]:
         machine = self._machine
-        entered = {target for source, target, _ in self._steps() if source != target}
         for timer in machine.timers:
             key = f"timer.{timer.name}"
-            if not entered & set(timer.period_of):
-                yield key, say("timer_never_runs")
             if not (timer.on_due or timer.reminders or timer.escalation):
                 yield key, say("timer_no_effect")
             yield from self._timer_periods(timer, key)
-        driven = {timer.on_due for timer in machine.timers}
+        driven = {(timer.on_due, state) for timer in machine.timers for state in timer.period_of}
         for edge in machine.edges:
-            if Role.TIMER in edge.by and edge.event not in driven:
-                yield f"edge.{edge.event}", say("timer_event_unused", name=edge.event)
+            for source in edge.sources if Role.TIMER in edge.by else ():
+                if (edge.event, source) not in driven:
+                    yield f"edge.{edge.event}", say("timer_event_unused", name=edge.event, state=source)
             if EffectName.IMPOSE_BAN in edge.effects:
                 bars = any(t.side is Side.NOBODY and edge.to in t.period_of for t in machine.timers)
                 if not bars:
@@ -341,10 +331,14 @@ class _MachineCheck:
             if period.length is None and not period.length_from:
                 yield f"{key}.{period.state}", say("timer_no_length")
             if period.length_from:
-                offered = {name for s, t, e in self._steps() if t == period.state and s != t for name in e.fields}
+                into = [edge.fields for s, t, edge in self._steps() if t == period.state and s != t]
+                offered = {name for fields in into for name in fields}
                 if period.length_from not in offered:
                     message = say("length_from", name=period.length_from, state=period.state)
                     yield f"{key}.{period.state}", message + hint(period.length_from, offered)
+                elif period.length is None and not all(fields.get(period.length_from) for fields in into):
+                    message = say("length_optional", name=period.length_from, state=period.state)
+                    yield f"{key}.{period.state}", message
             if timer.on_due:
                 edges = self._machine.edges_from.get((timer.on_due, period.state), ())
                 if not any(Role.TIMER in edge.by for edge in edges):
@@ -361,16 +355,30 @@ class _MachineCheck:
                 yield f"edge.{edge.event}.opens", say("opens_nothing", name=edge.opens)
 
     def _right_to_be_heard(self) -> Iterator[tuple[str, str]]:
-        """No way to a cancelled title that avoids the right to be heard; each last step must leave from it."""
+        """No way to a cancelled title before the holder has spoken, or its time to speak is over.
+
+        The last step must leave a state where it is heard, and no office takes a title by another name.
+        """
         states = self._machine.states
-        unheard = self._reachable(NEW, avoid=lambda state: states[state].right_to_be_heard)
+        unheard = self._reachable(NEW, lambda source, edge: not self._hears(source, edge))
         for source, target, edge in self._steps():
-            if not states[target].title_cancelled or source == target:
+            key = f"edge.{edge.event}"
+            if source == target:
                 continue
-            if source == NEW or not states[source].right_to_be_heard:
-                yield f"edge.{edge.event}", say("not_heard_cancel", state=source, to=target)
-            if source in unheard:
-                yield f"edge.{edge.event}", say("not_heard", state=source, to=target)
+            if states[target].title_cancelled:
+                if source in unheard and not self._hears(source, edge):
+                    yield key, say("not_heard", state=source, to=target)
+                elif not states[source].right_to_be_heard:
+                    yield key, say("not_heard_cancel", state=source, to=target)
+            elif source != NEW and states[source].titled and not states[target].titled and OFFICE_ROLES & {*edge.by}:
+                yield key, say("title_lost", state=source, to=target)
+
+    def _hears(self, source: str, edge: Edge) -> bool:
+        """Whether by this step the holder speaks, or lets its time to speak pass."""
+        if source == NEW or not self._machine.states[source].right_to_be_heard:
+            return False
+        ended = {timer.on_due for timer in self._machine.timers if timer.side is Side.APPLICANT}
+        return {*edge.by} == {Role.APPLICANT} or ({*edge.by} == {Role.TIMER} and edge.event in ended)
 
 
 def opening_edge(machine: Machine) -> Edge | None:

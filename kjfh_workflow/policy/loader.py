@@ -11,17 +11,20 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from string import Formatter
+from typing import Any, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from kjfh_workflow.errors import PolicyError, Problem
-from kjfh_workflow.policy.model import CriteriaFile, Identity, Machine, Part, PolicyPack, Words
+from kjfh_workflow.policy.model import CriteriaFile, Identity, Machine, Part, PolicyPack, Text, Words
 from kjfh_workflow.policy.vocabulary import CaseKind
-from kjfh_workflow.policy.wording import explain, hint, house_words, language, say
+from kjfh_workflow.policy.wording import explain, hint, house_words, language, say, short
 
 PartT = TypeVar("PartT", bound=Part)
 _FILES = ("policy.toml", "criteria.toml", "labels.toml")
+_UNREADABLE = (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError)
+_LABELS = TypeAdapter(dict[str, dict[str, Text]])
 
 
 def load_pack(folder: Path) -> PolicyPack:
@@ -31,8 +34,11 @@ def load_pack(folder: Path) -> PolicyPack:
         PolicyError: with every problem of every file; what only shows when the parts are seen together is
             found by ``checks.check_pack``.
     """
-    problems: list[Problem] = []
+    folder = folder.absolute()  # its name and its parent's count, and "." has neither
     place = f"{folder.parent.name}/{folder.name}"
+    if not folder.is_dir():
+        raise PolicyError([Problem(place, "", say("no_folder", path=folder))])
+    problems: list[Problem] = []
     _check_folder(folder, place, problems)
     identity = _part(folder / "policy.toml", Identity, place, problems)
     criteria = _part(folder / "criteria.toml", CriteriaFile, place, problems)
@@ -74,9 +80,6 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _check_folder(folder: Path, place: str, problems: list[Problem]) -> None:
-    if not folder.is_dir():
-        problems.append(Problem(place, "", say("no_folder", path=folder)))
-        return
     try:
         date.fromisoformat(folder.name)
     except ValueError:
@@ -101,7 +104,7 @@ def _part(path: Path, model: type[PartT], place: str, problems: list[Problem]) -
         return model.model_validate(read_toml(path))
     except FileNotFoundError:
         problems.append(Problem(where, "", say("file_missing")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         problems.append(Problem(where, "", say("not_toml", error=error)))
     except ValidationError as error:
         problems.extend(_problems_of(error, model, where))
@@ -118,7 +121,8 @@ def _problems_of(error: ValidationError, model: type[Part], where: str) -> Itera
             names = [name.strip("' ") for name in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
             message = say("unknown_name", found=detail["input"]) + hint(str(detail["input"]), names)
         elif detail["type"] != "missing":
-            message = say("bad_value", problem=message, found=detail["input"])
+            found = detail["input"]
+            message = say("bad_value", problem=message, found=short(repr(found) if isinstance(found, str) else found))
         yield Problem(where, ".".join(str(step) for step in detail["loc"]), message)
 
 
@@ -126,43 +130,63 @@ def _keys_at(model: type[Part], loc: tuple[int | str, ...]) -> list[str]:
     """The keys that the model at *loc* allows, as written in TOML."""
     current: Any = model
     for step in loc:
-        if isinstance(step, int) or not isinstance(current, type) or not issubclass(current, Part):
-            continue
-        field = next((f for name, f in current.model_fields.items() if step in (name, f.alias)), None)
-        current = _innermost(field.annotation) if field else None
-    if not (isinstance(current, type) and issubclass(current, Part)):
-        return []
+        if _is_part(current):
+            current = next(f.annotation for name, f in current.model_fields.items() if step in (name, f.alias))
+            if type(None) in get_args(current):
+                current = get_args(current)[0]
+        else:  # an index into tuple[Part, ...], or a name in dict[Name, Part]
+            current = next(argument for argument in get_args(current) if _is_part(argument))
     return [field.alias or name for name, field in current.model_fields.items()]
 
 
-def _innermost(annotation: Any) -> Any:
-    """The model inside tuple[...], dict[...] or an optional."""
-    for argument in getattr(annotation, "__args__", ()):
-        found = _innermost(argument)
-        if isinstance(found, type) and issubclass(found, Part):
-            return found
-    return annotation
+def _is_part(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Part)
 
 
 def _labels(path: Path, place: str, problems: list[Problem]) -> dict[str, dict[str, str]]:
     if not path.exists():
         return {}
+    where = f"{place}/labels.toml"
     try:
-        found = read_toml(path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(Problem(f"{place}/labels.toml", "", say("not_toml", error=error)))
+        found = _LABELS.validate_python(read_toml(path))
+    except _UNREADABLE as error:
+        problems.append(Problem(where, "", say("not_toml", error=error)))
+        return {}
+    except ValidationError as error:
+        problems.extend(_problems_of(error, Part, where))
         return {}
     house = house_words()
     for section, words in found.items():
         if section not in house:
-            problems.append(Problem(f"{place}/labels.toml", section, say("unknown_key") + hint(section, house)))
+            problems.append(Problem(where, section, say("unknown_key") + hint(section, house)))
             continue
-        problems.extend(
-            Problem(f"{place}/labels.toml", f"{section}.{name}", say("unknown_key") + hint(name, house[section]))
-            for name in words
-            if name not in house[section]
-        )
+        for name, text in words.items():
+            key = f"{section}.{name}"
+            # Kinds of space are the pack's own names; all other words are for names of the program.
+            if name not in house[section] and section != "spaces":
+                problems.append(Problem(where, key, say("unknown_key") + hint(name, house[section])))
+            else:
+                problems.extend(_blank_problems(where, key, text, house[section].get(name, "")))
     return found
+
+
+def _blank_problems(where: str, key: str, text: str, house: str) -> Iterable[Problem]:
+    """A city's own sentence may only have the {blanks} that the program fills in."""
+    allowed = _blanks(house)
+    try:
+        unknown = [blank for blank in _blanks(text) if blank not in allowed]
+    except ValueError as error:
+        return [Problem(where, key, say("bad_value", problem=error, found=short(repr(text))))]
+    return [Problem(where, key, say("unknown_blank", name=blank) + hint(blank, allowed)) for blank in unknown]
+
+
+def _blanks(text: str) -> list[str]:
+    """What stands between braces, with conversion and format, which no sentence needs."""
+    return [
+        name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+        for _, name, form, conversion in Formatter().parse(text)
+        if name is not None
+    ]
 
 
 def _digest(folder: Path) -> str:

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,14 @@ def language() -> str:
 
 def say(code: str, **values: object) -> str:
     """A complaint about a pack, in the language of the locale."""
-    return _complaints()[language()][code].format(**values)
+    # A name of the program's own reads as it is written in the pack, not as Python shows it.
+    plain = {name: str(value) if isinstance(value, StrEnum) else value for name, value in values.items()}
+    return _complaints()[language()][code].format(**plain)
 
 
 def hint(found: str, allowed: Iterable[str]) -> str:
     """The nearest name, and what is allowed."""
-    names = sorted(set(allowed))
+    names = sorted({str(name) for name in allowed})
     near = get_close_matches(found, names, n=1, cutoff=0.6)
     meant = say("did_you_mean", near=near[0]) if near else ""
     return meant + say("allowed", names=", ".join(names) or say("nothing"))
@@ -53,9 +56,10 @@ def explain(detail: Mapping[str, Any]) -> str:
     context = dict(detail.get("ctx", {}))
     if "expected" in context:
         context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", "")
-    return sentence.format(input=_short(detail["input"]), **{"allowed": "", **context})
+    return sentence.format(input=short(detail["input"]), **{"allowed": "", **context})
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value as text that does not fill the line."""
     text = str(value)
     return text if len(text) <= 40 else text[:37] + "…"

@@ -169,5 +169,5 @@ def _start(
     for rule in timer.reminders:
         day = reminder_day(calendar, deadline.due, rule.before, rule.unit)
         if day > today:  # a period this short has only just been announced
-            alarms[f"{REMIND}.{rule.before}"] = day
+            alarms[f"{REMIND}.{rule.before}_{rule.unit}"] = day
     return Clock(timer.name, sequence, period.state, deadline, alarms)

@@ -313,11 +313,11 @@ def _notices_of_alarm(
 ) -> tuple[tuple[NoticeOrder, ...], str]:
     """Whom a reminder or an escalation tells, and the article it rests on."""
     period = timer.period_of[clock.state]
-    kind, _, number = alarm.name.partition(".")
+    kind, _, which = alarm.name.partition(".")
     if kind == EXPIRE:
         return (), period.article
     if kind == REMIND:
-        rule = next(reminder for reminder in timer.reminders if reminder.before == int(number))
+        rule = next(r for r in timer.reminders if f"{r.before}_{r.unit}" == which)
         roles = period.responsible or pack.identity.notices[rule.notice].to
         return tuple(NoticeOrder(rule.notice, role, clock) for role in roles), rule.article
     assert timer.escalation is not None, "only escalations are left"  # noqa: S101
