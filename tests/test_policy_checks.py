@@ -377,7 +377,7 @@ FLAWS = [
     Flaw(
         "unknown_state",
         edit(APPLICATION, 'from    = ["disqualified"]', 'from    = ["disqualifeid"]'),
-        "machines/application.toml: edge[13].ban_over.from: 'disqualifeid' is not a state; did you mean "
+        "machines/application.toml: edge[14].ban_over.from: 'disqualifeid' is not a state; did you mean "
         "'disqualified'? (allowed: applied, correction, disqualified, joint_finance_review, lapsed, new, "
         "preliminary_review, recognized, rejected, withdrawn)",
     ),
@@ -426,12 +426,12 @@ FLAWS = [
     Flaw(
         "new_in_middle",
         append(APPLICATION, edge("withdraw", "applicant", "rejected", "new")),
-        "machines/application.toml: edge[14].withdraw.to: 'new' is where a case begins; nothing leads there",
+        "machines/application.toml: edge[15].withdraw.to: 'new' is where a case begins; nothing leads there",
     ),
     Flaw(
         "same_from_new",
         append(APPLICATION, edge("accept", "tech_clerk", "new", "same")),
-        "machines/application.toml: edge[14].accept.to: 'same' cannot follow 'new'",
+        "machines/application.toml: edge[15].accept.to: 'same' cannot follow 'new'",
     ),
     # ---- the graph
     Flaw(

@@ -90,6 +90,7 @@ class Branch(StrEnum):
     """A condition that picks between edges of one event from one state; it never refuses."""
 
     ALL_DEPARTMENTS_ENDORSED = "all_departments_endorsed"  #: this endorsement is the last one needed
+    BEFORE_ADVERSE_FROM = "before_adverse_from"  #: rules that burden do not reach back to this day
     WHERE_IT_CAME_FROM = "where_it_came_from"  #: the target is the state the case was returned from
 
 

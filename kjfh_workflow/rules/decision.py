@@ -130,7 +130,7 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
     """
     machine = pack.machines[case.kind]
     role = _through_the_doors(pack, machine, case, event, actor)
-    edge, target = lifecycle_of(pack, case.kind).take(case, event, role)
+    edge, target = lifecycle_of(pack, case.kind).take(case, event, role, known.today)
     evidence, refusals = read_evidence(pack, edge.fields, given)
     new_facts, fact_refusals = _facts_handed_in(pack, case, actor, evidence, known)
     act = Act(
@@ -237,7 +237,7 @@ def _facts_handed_in(
 
 def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
     case, edge = act.case, act.edge
-    turned: Turn = turn(act.machine.timers, case, act.target, act.today, act.evidence, act.calendar)
+    turned = turn(_timers_of(act), case, act.target, act.today, act.evidence, act.calendar)
     changes: dict[str, Any] = {**_first_entries(act), **(opened or {}), **changes_of(act), **turned.changes}
     document = None
     if act.new_facts:
@@ -265,6 +265,13 @@ def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
         opens=edge.opens,
         document=document,
     )
+
+
+def _timers_of(act: Act) -> list[Timer]:
+    """The timers that may turn; a bar is started only by the act that imposes it."""
+    imposes = EffectName.IMPOSE_BAN in act.edge.effects
+    running = act.case.memory.get("clocks", {})
+    return [t for t in act.machine.timers if imposes or t.side is not Side.NOBODY or t.name in running]
 
 
 def _first_entries(act: Act) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Refusals, evidence and effects do not belong here: a false condition must never 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from typing import cast
 
@@ -19,16 +20,22 @@ from kjfh_workflow.rules.case import Case
 class _Token:
     """The throw-away object that ``transitions`` moves: one case, for one event."""
 
-    def __init__(self, case: Case, role: Role, departments: frozenset[Role]) -> None:
+    def __init__(self, case: Case, role: Role, today: date, pack: model.PolicyPack) -> None:
         self.state = case.state
         self.case = case
         self.role = role
-        self.departments = departments
+        self.today = today
+        self.pack = pack
         self.taken: model.Edge | None = None
 
 
 def _all_departments_endorsed(token: _Token, _target: str) -> bool:
-    return token.departments <= {*token.case.endorsed, token.role}
+    return {*token.pack.identity.departments.roles} <= {*token.case.endorsed, token.role}
+
+
+def _before_adverse_from(token: _Token, _target: str) -> bool:
+    since = token.pack.identity.in_force.adverse_from
+    return since is not None and token.today < since
 
 
 def _where_it_came_from(token: _Token, target: str) -> bool:
@@ -37,6 +44,7 @@ def _where_it_came_from(token: _Token, target: str) -> bool:
 
 BRANCHES: dict[Branch, Callable[[_Token, str], bool]] = {
     Branch.ALL_DEPARTMENTS_ENDORSED: _all_departments_endorsed,
+    Branch.BEFORE_ADVERSE_FROM: _before_adverse_from,
     Branch.WHERE_IT_CAME_FROM: _where_it_came_from,
 }
 
@@ -45,7 +53,7 @@ class Lifecycle:
     """One machine of one pack, ready to be asked."""
 
     def __init__(self, pack: model.PolicyPack, machine: model.Machine) -> None:
-        self._departments = frozenset(pack.identity.departments.roles)
+        self._pack = pack
         self._machine = Machine(
             model=None,
             states=[NEW, *machine.states],
@@ -65,13 +73,13 @@ class Lifecycle:
             ],
         )
 
-    def take(self, case: Case, event: str, role: Role) -> tuple[model.Edge, str]:
-        """The edge that *event* takes from the case's state when performed as *role*, and where it leads.
+    def take(self, case: Case, event: str, role: Role, today: date) -> tuple[model.Edge, str]:
+        """The edge that *event* takes from the case's state when performed as *role* on *today*, and where it leads.
 
         The caller has made sure that some edge leaves this state by this event for this role; the checks of the
         pack, that one of them always applies.
         """
-        token = _Token(case, role, self._departments)
+        token = _Token(case, role, today, self._pack)
         self._machine.events[event].trigger(token)
         assert token.taken is not None, "checks.no_default"  # noqa: S101
         return token.taken, token.state
