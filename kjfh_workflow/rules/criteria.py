@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
@@ -27,6 +27,7 @@ _COMPARE: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.LESS_THAN: operator.lt,
     Operator.EQUALS: operator.eq,
 }
+_HUNDREDTH = Decimal("0.01")
 _SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "==": ""}
 
 
@@ -88,25 +89,22 @@ class Evaluation:
         return next((a for a in self.criteria if a.id == criterion), None)
 
     def with_findings(self, findings: Mapping[str, bool] | None, justifications: Mapping[str, str]) -> Evaluation:
-        """With what a person found: None for "all met".
+        """With what a person found: None for "all met", which answers everything left to a person.
 
         A finding decides what was left to a person, and a negative one overrules the documents handed in; a
         positive one never turns a computed ``unmet`` into ``met``.
         """
         return replace(
             self,
-            criteria=tuple(
-                _found(a, True if findings is None else findings.get(a.id), justifications.get(a.id, ""))
-                for a in self.criteria
-            ),
+            criteria=tuple(_found(a, _finding(a, findings), justifications.get(a.id, "")) for a in self.criteria),
         )
 
     def as_data(self) -> dict[str, Any]:
         """For storing with the decision it served."""
         return {
             "on": self.on.isoformat(),
-            "criteria": [asdict(a) for a in self.criteria],
-            "left_out": [asdict(row) for row in self.left_out],
+            "criteria": [_flat(a) for a in self.criteria],
+            "left_out": [_flat(row) for row in self.left_out],
             "warnings": list(self.warnings),
             "contradictions": list(self.contradictions),
         }
@@ -137,6 +135,17 @@ def evaluate(pack: PolicyPack, space_type: str, facts: Facts, on: date) -> Evalu
         warnings=tuple(warnings),
         contradictions=tuple(contradictions(facts, on)),
     )
+
+
+def _finding(assessed: Assessed, findings: Mapping[str, bool] | None) -> bool | None:
+    if findings is not None:
+        return findings.get(assessed.id)
+    return True if assessed.result is Result.JUDGE else None
+
+
+def _flat(record: Assessed | LeftOut) -> dict[str, Any]:
+    """The fields of a record of plain values; ``asdict`` would copy each deeply."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def _found(assessed: Assessed, finding: bool | None, justification: str) -> Assessed:
@@ -195,36 +204,28 @@ def _fails(condition: TenantCondition, tenant: Tenant, on: date) -> str:
 
 
 def _assess(criterion: Criterion, scene: Scene) -> Assessed:
-    assessed = Assessed(
+    result, value, required = Result.JUDGE, "", ""
+    tenants = len(scene.tenants)
+    if criterion.measure is not None:
+        measured = MEASURES[criterion.measure](scene)
+        result = _compare(criterion, measured, tenants)
+        value, required = _shown(measured, criterion.unit), _required(criterion, tenants)
+    elif criterion.requires is not None:
+        need = criterion.requires
+        measured = MEASURES[need.measure](scene)
+        if measured is None or not _COMPARE[need.op](measured, Fraction(need.value)):
+            result, value, required = Result.UNMET, _shown(measured, ""), f"{_SIGN[need.op]}{need.value}"
+    return Assessed(
         id=criterion.id,
         label=criterion.label,
-        result=Result.JUDGE,
-        value="",
-        required="",
+        result=result,
+        value=value,
+        required=required,
         modifier=criterion.modifier,
         article=criterion.article,
         status=criterion.status,
-    )
-    if criterion.measure is None or criterion.op is None or criterion.value is None:
-        return _assess_judged(criterion, assessed, scene)
-    value = MEASURES[criterion.measure](scene)
-    return replace(
-        assessed,
-        result=_compare(criterion, value, len(scene.tenants)),
-        value=_shown(value, criterion.unit),
-        required=_required(criterion, len(scene.tenants)),
         counts_tenants=criterion.measure in COUNTS_TENANTS,
     )
-
-
-def _assess_judged(criterion: Criterion, assessed: Assessed, scene: Scene) -> Assessed:
-    need = criterion.requires
-    if need is None:
-        return assessed
-    value = MEASURES[need.measure](scene)
-    if value is not None and _COMPARE[need.op](value, Fraction(need.value)):
-        return assessed
-    return replace(assessed, result=Result.UNMET, value=_shown(value, ""), required=f"{_SIGN[need.op]}{need.value}")
 
 
 def _compare(criterion: Criterion, value: Value, tenants: int) -> Result:
@@ -251,14 +252,15 @@ def _required(criterion: Criterion, tenants: int) -> str:
 
 
 def _shown(value: Value, unit: str) -> str:
-    """A value as people read it: exact where that is short, a share in per cent to one place."""
+    """A value as people read it; a share in per cent, never rounded up to a limit it does not reach."""
     if value is None:
         return "无从计算"
     if isinstance(value, bool):
         return "是" if value else "否"
     if unit == "%":
-        per_cent = value * 100
-        exact = per_cent.denominator == 1
-        return f"{per_cent.numerator if exact else float(per_cent):{'' if exact else '.2f'}}%"
-    number = value.numerator if value.denominator == 1 else Decimal(value.numerator) / Decimal(value.denominator)
-    return f"{number}{unit}"
+        return f"{_decimal(value * 100).quantize(_HUNDREDTH, ROUND_DOWN).normalize():f}%"
+    return f"{_decimal(value):f}{unit}"
+
+
+def _decimal(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)

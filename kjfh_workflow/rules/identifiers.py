@@ -6,6 +6,8 @@ so only its check-digit arithmetic is used.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stdnum.cn import uscc as _uscc
 
 #: The characters of a code; I, O, S, V and Z are left out by the standard.
@@ -13,6 +15,7 @@ ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _LENGTH = 18
 
 
+@lru_cache(maxsize=65_536)  # a roster is read again and again, and the library takes 30 µs for each code
 def check_uscc(code: str) -> str:
     """The code in capitals and without blanks.
 
