@@ -38,9 +38,13 @@ class Outcome:
     refusals: tuple[Refusal, ...] = ()
 
     @classmethod
-    def of(cls, row: Row) -> Outcome:
-        """From the history row that the act wrote."""
-        effects = canonical.loads(row.effects)
+    def of(
+        cls, row: Row, effects: Mapping[str, Any] | None = None, evaluation: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """From the history row that the act wrote; *effects* and *evaluation* spare reading its texts again."""
+        if effects is None:
+            effects = canonical.loads(row.effects)
+            evaluation = canonical.loads(row.evaluation) if row.evaluation else None
         ban = effects.get("ban")
         return cls(
             case=row.case_id,
@@ -54,7 +58,7 @@ class Outcome:
             notices=tuple((notice, role) for notice, role, _ in effects.get("notices", ())),
             opened=effects.get("opened", {}),
             banned_until=date.fromisoformat(ban["until"]) if ban else None,
-            evaluation=canonical.loads(row.evaluation) if row.evaluation else None,
+            evaluation=evaluation,
         )
 
     @classmethod

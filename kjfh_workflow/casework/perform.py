@@ -10,6 +10,7 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.record import Request, When, new_case_id, record
 from kjfh_workflow.clock import local_date, start_of
 from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
@@ -18,7 +19,6 @@ from kjfh_workflow.rules.act import Standing
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.decision import Alarm, Known, decide, decide_alarm
-from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import cases, history, registry, timers
 from kjfh_workflow.store.database import Transaction
@@ -33,7 +33,7 @@ def perform(
     evidence: Mapping[str, Any],
     request_id: str | None = None,
     expected_version: int | None = None,
-) -> history.Row:
+) -> Outcome:
     """Perform *event* on a case.
 
     Raises:
@@ -57,7 +57,7 @@ def perform(
         registry.lock_organisation(tx, case.uscc)
     known = known_to(office, tx, case, case.uscc)
     decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(office.now()), request)
+    return record(office, tx, decision, known, When.at_once(office.now()), request).outcome
 
 
 def open_case(
@@ -69,7 +69,7 @@ def open_case(
     evidence: Mapping[str, Any],
     city: str,
     request_id: str | None = None,
-) -> history.Row:
+) -> Outcome:
     """Open a case with *event*, under the pack in force today.
 
     Raises:
@@ -93,7 +93,7 @@ def open_case(
     registry.lock_organisation(tx, actor.uscc)
     known = known_to(office, tx, case, actor.uscc)
     decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(office.now()), request)
+    return record(office, tx, decision, known, When.at_once(office.now()), request).outcome
 
 
 def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm) -> Case:
@@ -111,8 +111,7 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm) -> Case:
         timers.fire(tx, case.id, alarm, now)
         return case
     day = clock.alarms[alarm.name]
-    row = record(office, tx, decision, known, When(day, start_of(day), now))
-    return case.after(decision.target, decision.changes, row.hash)
+    return record(office, tx, decision, known, When(day, start_of(day), now)).case
 
 
 def _with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case) -> Case:
@@ -133,11 +132,11 @@ def known_to(office: Office, tx: Transaction, case: Case, uscc: str) -> Known:
     """What a decision about *case* may ask: facts and standing are read only if it does."""
     today = office.today()
 
-    def load_facts() -> Facts:
+    def load_document() -> str:
         body = registry.document(tx, case.facts)
         if body is None:
             raise WorkflowError(f"the facts {case.facts} of {case.id} are not on file")
-        return Facts.model_validate_json(body)
+        return body
 
     def load_standing() -> Standing:
         pack = office.pack_of(case)
@@ -149,7 +148,7 @@ def known_to(office: Office, tx: Transaction, case: Case, uscc: str) -> Known:
             titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
         )
 
-    return Known(today, office.calendar, load_facts, load_standing)
+    return Known(today, office.calendar, load_document, load_standing)
 
 
 def _request(
@@ -161,8 +160,8 @@ def _request(
     return Request(request_id, canonical.digest(canonical.dumps(asked)))
 
 
-def _answered(tx: Transaction, request: Request) -> history.Row | None:
-    """The row that this very request wrote before.
+def _answered(tx: Transaction, request: Request) -> Outcome | None:
+    """What this very request did before.
 
     Raises:
         Conflict: if the id was used for something else.
@@ -170,4 +169,4 @@ def _answered(tx: Transaction, request: Request) -> history.Row | None:
     row = history.by_request(tx, request.id)
     if row is not None and row.request_digest != request.digest:
         raise Conflict(f"request id {request.id!r} was used for another act ({row.event} on {row.case_id})")
-    return row
+    return Outcome.of(row) if row else None

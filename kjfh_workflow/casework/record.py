@@ -13,9 +13,11 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.notices.render import Letter
 from kjfh_workflow.policy.vocabulary import CaseKind, Role
+from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.decision import Decision, Known, decide_opening
 from kjfh_workflow.store import cases, history, registry, timers
@@ -50,6 +52,15 @@ class Request:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An act that has been written."""
+
+    #: The case as it is now.
+    case: Case
+    outcome: Outcome
+
+
 def new_case_id(city: str, today: date) -> str:
     """An id that people can read out: city, day, six characters."""
     return f"{city}-{today:%y%m%d}-{''.join(secrets.choice(_ALPHABET) for _ in range(6))}"
@@ -62,12 +73,13 @@ def record(
     known: Known,
     when: When,
     request: Request | None = None,
-) -> history.Row:
-    """Write everything the decision says; returns the act's own history row."""
+) -> Recorded:
+    """Write everything the decision says."""
     before, pack = decision.before, decision.pack
     opened = {decision.opens: new_case_id(before.city, known.today)} if decision.opens else {}
     notices = _written_notices(office, decision, when)
-    row = _row(decision, when, request, _effects(decision, opened, notices))
+    effects = _effects(decision, opened, notices)
+    row = _row(decision, when, request, effects)
     row = replace(row, hash=row.sealed())
     after = before.after(decision.target, decision.changes, row.hash)
     if decision.document:
@@ -84,7 +96,7 @@ def record(
     registry.add_notices(tx, notices)
     for kind, case_id in opened.items():
         record(office, tx, decide_opening(pack, kind, decision, case_id, known), known, when)
-    return row
+    return Recorded(after, Outcome.of(row, effects, decision.evaluation))
 
 
 def _row(decision: Decision, when: When, request: Request | None, effects: Mapping[str, Any]) -> history.Row:
@@ -127,7 +139,7 @@ def _effects(
         "added": [[clock.timer, clock.sequence, name, day] for clock, name, day in decision.added],
         "notices": [[row["notice"], row["role"], notice_digest(row)] for row in notices],
         "opened": opened,
-        "ban": {"uscc": ban.uscc, "since": ban.since, "until": ban.until, "article": ban.article} if ban else None,
+        "ban": ban.as_data() if ban else None,
     }
     return {name: value for name, value in effects.items() if value}
 

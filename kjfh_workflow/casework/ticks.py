@@ -11,7 +11,7 @@ from kjfh_workflow.store import cases, timers
 from kjfh_workflow.store.database import Transaction
 
 
-def tick(office: Office, writing: Callable[[], AbstractContextManager[Transaction]]) -> int:
+def tick(office: Office, acting: Callable[[], AbstractContextManager[Transaction]]) -> int:
     """Ring what is due, oldest first, each alarm in its own transaction, until nothing is due.
 
     Late is rung late, never dropped: the history row says when it was due and when it was noticed. An alarm that
@@ -22,10 +22,10 @@ def tick(office: Office, writing: Callable[[], AbstractContextManager[Transactio
     """
     rung = 0
     while True:
-        with writing() as tx:
+        with acting() as tx:
             due = timers.due(tx, office.now())
         for alarm in due:
-            with writing() as tx:
+            with acting() as tx:
                 case = cases.load(tx, alarm.case_id, lock=True)
                 if case is not None and timers.is_armed(tx, alarm.case_id, alarm.alarm):
                     ring(office, tx, case, alarm.alarm)

@@ -120,10 +120,8 @@ class Workflow:
         """
 
         def act(tx: Transaction) -> Outcome:
-            row = acts.open_case(
-                self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city, request_id
-            )
-            return Outcome.of(row)
+            given, where = evidence or {}, city or by.city
+            return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, request_id)
 
         return self._act(act, connection)
 
@@ -156,8 +154,7 @@ class Workflow:
         """
 
         def act(tx: Transaction) -> Outcome:
-            row = acts.perform(self._office, tx, case, event, by, evidence or {}, request_id, expected_version)
-            return Outcome.of(row)
+            return acts.perform(self._office, tx, case, event, by, evidence or {}, request_id, expected_version)
 
         return self._act(act, connection)
 
@@ -170,7 +167,7 @@ class Workflow:
         with self._database.trying() as tx:
             found = queries.load_readable(tx, case, None)
             try:
-                return Outcome.of(acts.perform(self._office, tx, case, event, by, evidence or {}))
+                return acts.perform(self._office, tx, case, event, by, evidence or {})
             except Refused as error:
                 return Outcome.refused(case, event, found.state, found.version, error.refusals)
 
@@ -184,14 +181,13 @@ class Workflow:
         """
         with self._database.trying() as tx:
             try:
-                row = acts.open_case(self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city)
-                return Outcome.of(row)
+                return acts.open_case(self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city)
             except Refused as error:
                 return Outcome.refused("", event, "", 0, error.refusals)
 
     def tick(self) -> int:
         """Let everything happen whose time has come, oldest first; returns how many alarms rang."""
-        return ticks.tick(self._office, self._database.writing)
+        return ticks.tick(self._office, self._database.acting)
 
     def next_ring(self) -> datetime | None:
         """When something is due next; None if nothing is."""
@@ -315,11 +311,11 @@ class Workflow:
                 raise Conflict(f"somebody else was first: {error}") from error
         for _ in range(_TRIES - 1):
             try:
-                with self._database.writing() as tx:
+                with self._database.acting() as tx:
                     return act(tx)
             except Clash:
                 continue  # decided anew: it may now be refused, or be the same request's first answer
-        with self._conflict_at_last(), self._database.writing() as tx:
+        with self._conflict_at_last(), self._database.acting() as tx:
             return act(tx)
 
     @staticmethod

@@ -3,13 +3,15 @@
 Each command's module is imported when the command is called, so that ``kjfh --help`` starts at once.
 
 Exit codes: 0 done · 1 refused, or something does not hold · 2 wrong usage · 3 not found · 4 conflict, try again ·
-5 unreadable input · 6 the database's schema does not fit · 70 an error of the program itself.
+5 a file that cannot be read or written · 6 the database's schema does not fit · 70 an error of the program or the
+database itself.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -56,7 +58,8 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "KJFH"},
     epilog=(
         "Exit codes: 0 done, 1 refused or does not hold, 2 wrong usage, 3 not found, 4 conflict (try again), "
-        "5 unreadable input, 6 schema does not fit, 70 error of the program. Every option has an environment variable: "
+        "5 a file cannot be read or written, 6 schema does not fit, 70 error of the program or the database. "
+        "Every option has an environment variable: "
         "KJFH_DB, KJFH_STATES, KJFH_TEMPLATES."
     ),
 )
@@ -68,7 +71,7 @@ class _LazyGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, db: str, states: tuple[str, ...], templates: tuple[str, ...], debug: bool) -> None:
     """Case management for a science and technology bureau (科技企业孵化器、众创空间认定与考核)."""
-    ctx.obj = {"db": db, "states": states, "templates": templates, "debug": debug}
+    ctx.ensure_object(dict).update(db=db, states=states, templates=templates, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -76,9 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    words = sys.argv[1:] if arguments is None else arguments
+    options: dict[str, Any] = {}
     try:
-        result = cli.main(words, prog_name="kjfh", standalone_mode=False)
+        result = cli.main(arguments, prog_name="kjfh", standalone_mode=False, obj=options)
         code = result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         code = error.exit_code
@@ -89,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("aborted", err=True)
         code = 130
     except Exception as error:
-        if "--debug" in words:
+        if options.get("debug"):
             raise
         code, message = exit_code_and_message(error)
         click.echo(message, err=True)

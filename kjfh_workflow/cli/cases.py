@@ -15,8 +15,9 @@ from kjfh_workflow import canonical
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.casework.workflow import Workflow
-from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.cli.output import actor_of, actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.clock import local_date
+from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.deadlines import sentence
@@ -34,7 +35,7 @@ def case_command() -> None:
 @click.option("--state", default="", help="Only in this state.")
 @click.option("--uscc", default="", help="Only this operator's.")
 @click.option("--after", default="", help="Continue behind this case.")
-@click.option("--limit", default=100, show_default=True, help="At most so many.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many.")
 @json_option
 @click.pass_context
 def list_cases(
@@ -66,7 +67,7 @@ def print_cases(workflow: Workflow, rows: Iterable[dict[str, Any]]) -> None:
 
 @case_command.command("show")
 @click.argument("case")
-@click.option("--as", "who", default="", help="Say also what this user may do next (with --role and --city).")
+@click.option("--as", "who", default="", help="Say what this user may do next (with --role and --city).")
 @click.option("--role", multiple=True, help="The user's roles.")
 @click.option("--city", default="", help="The user's city.")
 @click.option("--uscc", default="", help="For applicants: the operator's code.")
@@ -76,8 +77,10 @@ def show_case(
     ctx: click.Context, case: str, who: str, role: tuple[str, ...], city: str, uscc: str, as_json: bool
 ) -> None:
     """Show a case: facts, criteria, clocks, timeline, notices, what may happen next and why the rest may not."""
+    if bool(who) != bool(role) or bool(who) != bool(city):
+        raise click.UsageError("--as, --role and --city go together: who looks, as what, for which city")
+    actor = actor_of(who, role, city, uscc=uscc) if who else None
     workflow = open_workflow(ctx)
-    actor = Actor.of(who, role, city, uscc=uscc) if who else None
     view = workflow.case(case, reader=actor)
     if actor:
         possible = {actor.id: workflow.allowed_events(case, by=actor)}
@@ -149,14 +152,16 @@ def preview(
 def _evidence(given: tuple[str, ...], path: str | None) -> dict[str, Any]:
     evidence: dict[str, Any] = {}
     if path:
-        text = Path(path).read_text("utf-8")
         try:
+            text = Path(path).read_text("utf-8")
             if path.endswith(".json"):
                 evidence = json.loads(text, parse_float=Decimal)
             else:
                 evidence = tomllib.loads(text, parse_float=Decimal)
         except ValueError as error:
-            raise click.BadParameter(f"{path} is not readable: {error}", param_hint="--evidence") from error
+            raise InputError([Problem(path, "", f"is not readable: {error}")]) from error
+        if not isinstance(evidence, dict):
+            raise InputError([Problem(path, "", "must hold one table of evidence, field by field")])
     for item in given:
         key, equals, value = item.partition("=")
         if not equals:

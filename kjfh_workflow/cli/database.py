@@ -22,7 +22,7 @@ def db_command() -> None:
 @click.pass_context
 def upgrade(ctx: click.Context, as_json: bool) -> None:
     """Bring the schema up to date; an empty database gets its first one."""
-    database = Database.open(ctx.obj["db"])
+    database = _opened(ctx)
     before = migrate.current(database.engine)
     after = migrate.upgrade(database.engine)
     if as_json:
@@ -36,12 +36,18 @@ def upgrade(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
     """Say whether the schema fits this program (exit code 6 if not)."""
-    database = Database.open(ctx.obj["db"])
+    database = _opened(ctx)
     migrate.check(database.engine)
     if as_json:
         print_json({"schema": migrate.newest()})
     else:
         click.echo(f"schema {migrate.newest()}: fits")
+
+
+def _opened(ctx: click.Context) -> Database:
+    database = Database.open(ctx.obj["db"])
+    ctx.call_on_close(database.engine.dispose)
+    return database
 
 
 @db_command.command("checkpoint")
@@ -64,8 +70,9 @@ def checkpoint(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def export(ctx: click.Context, file: str, as_json: bool) -> None:
     """Write all history to FILE (JSON lines), which `kjfh verify --export FILE` proves without a database."""
+    workflow = open_workflow(ctx)  # first: a database that does not open must not cost an earlier export
     with Path(file).open("w", encoding="utf-8") as out:
-        count = open_workflow(ctx).export(out)
+        count = workflow.export(out)
     if as_json:
         print_json({"file": file, "rows": count})
     else:

@@ -78,7 +78,7 @@ _CIXI = _Story(
 )  # fmt: skip
 @json_option
 @click.pass_context
-def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
+def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> int:
     """Take two real application folders through both cities' procedures and show why."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm"):
@@ -94,11 +94,12 @@ def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
         report = workflow.verify()
         if as_json:
             print_json({"cases": ids, "events": log.events, "register": workflow.cases(), "verified": report})
-            return
+            return 0 if report.holds else 1
         log.heading("结果")
         print_cases(workflow, workflow.cases())
         click.echo(f"history verified: {report.rows} rows of {report.cases} cases, holds: {report.holds}")
         click.echo(f"\nlook further:  kjfh --db {url} case show {ids[0]}")
+    return 0 if report.holds else 1
 
 
 @contextmanager

@@ -22,6 +22,8 @@ def exit_code_and_message(error: Exception) -> tuple[int, str]:
     if type(error).__module__.startswith("sqlalchemy."):
         first_line = str(error).splitlines()[0]
         return 70, f"the database did not do as asked: {first_line} (--debug shows the trace)"
+    if isinstance(error, OSError) and error.filename:
+        return 5, f"{error.filename}: {error.strerror}"
     return 70, f"{type(error).__name__}: {error} (an error of the program; --debug shows the trace)"
 
 

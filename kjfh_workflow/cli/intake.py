@@ -49,7 +49,7 @@ def _read(folder: Path, packs: list[PolicyPack], *, quiet: bool) -> ApplicationF
 
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("读取"), BarColumn(), MofNCompleteColumn(), TextColumn("行"))
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("read", total=None)
         return read_folder(folder, lambda done, total: progress.update(bar, completed=done, total=total), packs=packs)
 

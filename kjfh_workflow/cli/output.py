@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kjfh_workflow.casework.workflow import Workflow
     from kjfh_workflow.clock import Clock
+    from kjfh_workflow.rules.case import Actor
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,13 +36,7 @@ def actor_options(command: F) -> F:
 
     @wraps(command)
     def with_actor(*args: Any, who: str, role: tuple[str, ...], city: str, uscc: str, name: str, **kwargs: Any) -> Any:
-        from kjfh_workflow.rules.case import Actor  # noqa: PLC0415
-
-        try:
-            actor = Actor.of(who, role, city, name=name, uscc=uscc)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--role") from error
-        return command(*args, actor=actor, **kwargs)
+        return command(*args, actor=actor_of(who, role, city, name=name, uscc=uscc), **kwargs)
 
     for option in (
         click.option("--name", default="", help="The actor's name, as it stands in the history."),
@@ -52,6 +47,16 @@ def actor_options(command: F) -> F:
     ):
         with_actor = option(with_actor)
     return with_actor  # type: ignore[return-value]
+
+
+def actor_of(who: str, role: tuple[str, ...], city: str, *, name: str = "", uscc: str = "") -> Actor:
+    """Who acts, from what the options say."""
+    from kjfh_workflow.rules.case import Actor  # noqa: PLC0415
+
+    try:
+        return Actor.of(who, role, city, name=name, uscc=uscc)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--role") from error
 
 
 def open_workflow(ctx: click.Context, clock: Clock | None = None) -> Workflow:

@@ -48,8 +48,8 @@ class Act:
     calendar: WorkCalendar
     #: The facts this act hands in; None if it hands in none.
     new_facts: Facts | None
-    #: The facts on file.
-    load_facts: Callable[[], Facts]
+    #: The facts on file, as stored.
+    load_document: Callable[[], str]
     load_standing: Callable[[], Standing]
 
     @property
@@ -65,7 +65,7 @@ class Act:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The pack's criteria on the facts, with this act's findings."""
-        facts = self.new_facts or self.load_facts()
+        facts = self.new_facts or Facts.model_validate_json(self.load_document())
         on = self.today if self.new_facts else self.case.facts_on
         assert on is not None, "facts on file have a day"  # noqa: S101
         evaluation = evaluate(self.pack, self.space_type, facts, on)

@@ -195,12 +195,8 @@ def _fails(condition: TenantCondition, tenant: Tenant, on: date) -> str:
     if condition.test is TenantTest.STAY:
         too_long = on > add_months(tenant.entered_on, months)
         return f"孵化时限超过{months}个月（{tenant.entered_on}入驻）" if too_long else ""
-    flags = {
-        TenantTest.TECHNOLOGY_SME: tenant.technology_sme,
-        TenantTest.REGISTERED_INSIDE: tenant.registered_inside,
-        TenantTest.WORKS_INSIDE: tenant.works_inside,
-    }
-    return "" if flags[condition.test] else f"不满足“{condition.label}”"
+    # The tests that ask yes or no bear the names of the facts they ask about.
+    return "" if getattr(tenant, condition.test) else f"不满足“{condition.label}”"
 
 
 def _assess(criterion: Criterion, scene: Scene) -> Assessed:

@@ -45,8 +45,8 @@ class Known:
 
     today: date
     calendar: WorkCalendar
-    #: Called only where a guard or a measure needs them, inside the act's transaction.
-    load_facts: Callable[[], Facts]
+    #: The facts on file, as stored. Called only where a guard or a measure needs them, inside the act's transaction.
+    load_document: Callable[[], str]
     load_standing: Callable[[], Standing]
 
 
@@ -68,6 +68,11 @@ class BanOrder:
     since: date
     until: date
     article: str
+
+    def as_data(self) -> dict[str, str]:
+        """As history keeps it."""
+        days = {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        return {"uscc": self.uscc, "article": self.article, **days}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
     act = Act(
         pack=pack, machine=machine, case=case, event=event, edge=edge, target=target, actor=actor, role=role,
         today=known.today, evidence=evidence, calendar=known.calendar, new_facts=new_facts,
-        load_facts=known.load_facts, load_standing=known.load_standing,
+        load_document=known.load_document, load_standing=known.load_standing,
     )  # fmt: skip
     refusals = [*refusals, *fact_refusals, *refusals_of(act)]
     if refusals:
@@ -156,7 +161,7 @@ def decide_opening(pack: PolicyPack, kind: CaseKind, parent: Decision, case_id: 
     act = Act(
         pack=pack, machine=machine, case=case, event=edge.event, edge=edge, target=edge.to, actor=parent.actor,
         role=Role.CASE, today=known.today, evidence={}, calendar=known.calendar, new_facts=None,
-        load_facts=known.load_facts, load_standing=known.load_standing,
+        load_document=known.load_document, load_standing=known.load_standing,
     )  # fmt: skip
     opened: dict[str, Any] = {**carried, "opened_by": born.id, "opened_on": known.today.isoformat()}
     return _written(act, opened)
@@ -231,7 +236,7 @@ def _facts_handed_in(
     pack: PolicyPack, case: Case, actor: Actor, evidence: Mapping[str, Any], known: Known
 ) -> tuple[Facts | None, list[Refusal]]:
     needs_base = Field.OVERRIDE in evidence and Field.FACTS not in evidence and bool(case.facts)
-    base = known.load_facts().model_dump() if needs_base else None
+    base = canonical.loads(known.load_document()) if needs_base else None
     return read_facts(pack, actor.uscc, base, evidence)
 
 

@@ -5,7 +5,7 @@ The player is a host like any other: it drives ``Workflow`` and looks at it, not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -65,7 +65,11 @@ class Player:
         findings: list[Finding] = []
         before = self._fingerprint()
         refused: set[str] = set()
-        for actor in step.by:
+        # A case that an earlier step should have opened, and did not.
+        missing = bool(step.do) and not step.kind and step.case not in self.cases
+        if missing:
+            findings.append(Finding(f"case {step.case}", "open", "no such case"))
+        for actor in () if missing else step.by:
             try:
                 self._act(step, actor)
             except Refused as error:
@@ -76,6 +80,11 @@ class Player:
         if expected is not None:
             unchanged = "nothing changed" if self._fingerprint() == before else "something changed"
             findings.append(Finding("after the refusal", "nothing changed", unchanged))
+        else:
+            findings += (
+                Finding(f"opens {alias}", kind, kind if alias in self.cases else "nothing")
+                for alias, kind in step.opens.items()
+            )
         findings += self._looked(step, step.expect, scenario)
         self._seen_notices = self._notices().keys() | set()
         return Played(step, tuple(findings))
@@ -90,6 +99,8 @@ class Player:
 
     def _act(self, step: Step, actor: Actor) -> None:
         evidence = dict(step.evidence)
+        if Field.FACTS in evidence:
+            evidence[Field.FACTS] = _in_the_name_of(actor, evidence[Field.FACTS])
         if step.case in self.cases:
             outcome = self.workflow.perform(self.cases[step.case], step.do, by=actor, evidence=evidence)
         else:
@@ -179,6 +190,12 @@ def play(scenario: Scenario, database: str = "sqlite://", **options: Any) -> Ite
         yield from Player(workflow, clock).play(scenario)
     finally:
         workflow.close()
+
+
+def _in_the_name_of(applicant: Actor, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts with the applicant's own name and code in them."""
+    given = {"name": applicant.name if applicant.name != applicant.id else "", "uscc": applicant.uscc}
+    return {**facts, "operator": {**facts["operator"], **{key: value for key, value in given.items() if value}}}
 
 
 def _codes(codes: Any) -> str:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kjfh_workflow.errors import InputError
+
 if TYPE_CHECKING:
     from kjfh_workflow.scenario.play import Played
     from kjfh_workflow.scenario.words import Vocabulary
@@ -64,8 +66,8 @@ class _ScenarioItem(pytest.Item):
         excinfo: pytest.ExceptionInfo[BaseException],
         style: str | None = None,  # noqa: ARG002
     ) -> str:
-        """The steps that did not hold; for anything else, the trace."""
-        if isinstance(excinfo.value, StepFailed):
+        """The steps that did not hold, or what is wrong with the file; for anything else, the trace."""
+        if isinstance(excinfo.value, (StepFailed, InputError)):
             return str(excinfo.value)
         return str(super().repr_failure(excinfo))
 

@@ -14,7 +14,6 @@ from kjfh_workflow.policy.vocabulary import Field
 from kjfh_workflow.policy.wording import hint, say
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.criteria import Result
-from kjfh_workflow.rules.facts import with_override
 from kjfh_workflow.rules.identifiers import check_uscc
 from kjfh_workflow.scenario.model import Expect, Scenario, Step
 from kjfh_workflow.scenario.words import Vocabulary
@@ -45,8 +44,10 @@ class _Reader:
         self._problems: list[Problem] = []
         self._place = path.name
         self._people: dict[str, Actor] = {}
-        self._aliases: set[str] = set()
-        self._cities: dict[str, str] = {}
+        #: Alias of every case that is open by now → its city.
+        self._cases: dict[str, str] = {}
+        #: The aliases that the step being read gives.
+        self._given: frozenset[str] = frozenset()
         self._city = ""
 
     def scenario(self) -> Scenario:
@@ -58,8 +59,7 @@ class _Reader:
         before = self._before(data)
         steps = [*(before.steps if before else ())]
         self._city = self._text(data, "policy", self._words.cities)
-        people = data.get("people", {})
-        for alias, person in people.items() if isinstance(people, dict) else ():
+        for alias, person in self._table(data, "people").items():
             self._person(alias, person)
         raw_steps = data.get("step", [])
         if not isinstance(raw_steps, list) or not raw_steps:
@@ -73,9 +73,7 @@ class _Reader:
                 steps.append(step)
                 last = step.on
         self._place = self._path.name
-        articles = data.get("article", [])
-        if not isinstance(articles, list) or not all(isinstance(name, str) for name in articles):
-            self._wrong("article", "must be a list of texts")
+        articles = self._texts(data, "article") if "article" in data else []
         title = self._text(data, "title")
         if self._problems:
             raise ScenarioError(self._problems)
@@ -83,13 +81,13 @@ class _Reader:
 
     # ---- the file ------------------------------------------------------------------------------------------------
 
-    def _toml(self, path: Path) -> dict[str, Any] | None:
+    def _toml(self, path: Path, key: str = "") -> dict[str, Any] | None:
         try:
             return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
         except FileNotFoundError:
-            self._wrong("", f"there is no file {path}")
+            self._wrong(key, f"there is no file {path}")
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            self._wrong("", say("not_toml", error=f"{path.name}: {error}"))
+            self._wrong(key, say("not_toml", error=f"{path.name}: {error}"))
         return None
 
     def _before(self, data: dict[str, Any]) -> Scenario | None:
@@ -99,13 +97,20 @@ class _Reader:
         path = self._path.parent / name
         if path.resolve() in self._chain:
             self._wrong("after", f"{name!r} comes after itself")
-            raise ScenarioError(self._problems)
-        reader = _Reader(path, self._words, self._chain)
-        scenario = reader.scenario()
-        self._people |= reader._people
-        self._aliases |= reader._aliases
-        self._cities |= reader._cities
-        return scenario
+        elif name and not path.is_file():
+            self._wrong("after", f"there is no file {path}")
+        elif name:
+            reader = _Reader(path, self._words, self._chain)
+            try:
+                scenario = reader.scenario()
+            except ScenarioError as error:
+                self._problems += error.problems
+            else:
+                self._people |= reader._people
+                self._cases |= reader._cases
+                return scenario
+        # Without the people and aliases from there, what could be said of the steps here would be false.
+        raise ScenarioError(self._problems)
 
     def _person(self, alias: str, person: Any) -> None:
         key = f"people.{alias}"
@@ -114,21 +119,15 @@ class _Reader:
             return
         self._only(person, _PERSON_KEYS, key)
         roles = person.get("role")
-        names = roles if isinstance(roles, list) else [roles]
-        for name in names:
-            self._known(str(name), self._words.roles, f"{key}.role")
-        city = person.get("city", self._city)
-        self._known(str(city), self._words.cities, f"{key}.city")
-        uscc = str(person.get("uscc", ""))
-        if uscc:
-            try:
-                uscc = check_uscc(uscc)
-            except ValueError as error:
-                self._wrong(f"{key}.uscc", str(error))
-        if set(map(str, names)) <= self._words.roles:
-            self._people[alias] = Actor.of(
-                alias, map(str, names), str(city), name=str(person.get("name", alias)), uscc=uscc
-            )
+        names = [str(name) for name in roles] if isinstance(roles, list) else [roles] if isinstance(roles, str) else []
+        if not names:
+            self._wrong(f"{key}.role", 'must be a role like "tech_clerk", or a list of roles')
+        known = [name for name in names if self._known(name, self._words.roles, f"{key}.role")]
+        city = self._text(person, "city", self._words.cities, f"{key}.") if "city" in person else self._city
+        uscc = self._uscc(str(person["uscc"]), f"{key}.uscc") if "uscc" in person else ""
+        name = self._text(person, "name", prefix=f"{key}.") if "name" in person else ""
+        # Known even if something is wrong with it, so that no step complains about it again.
+        self._people[alias] = Actor.of(alias, known, city, name=name, uscc=uscc)
 
     # ---- a step --------------------------------------------------------------------------------------------------
 
@@ -140,57 +139,63 @@ class _Reader:
         on = raw.get("on")
         if not isinstance(on, date) or isinstance(on, datetime):
             self._wrong("on", "every step needs a date, like on = 2021-03-01")
-            return None
+            on = last
         if on < last:
             self._wrong("on", f"{on} is before the step before it ({last})")
-        names = raw.get("by", [])
-        names = names if isinstance(names, list) else [names]
-        by = [self._people[name] for name in names if self._known(str(name), self._people, "by")]
-        do, case, city = self._act(raw, bool(names))
-        opens = self._opens(raw)
-        evidence = self._evidence(raw.get("with", {}), by)
-        expect = self._expect(raw.get("expect", {}), case)
-        if case and do and expect.refused is None:
-            self._aliases.add(case)
-        return Step(self._place, on, tuple(by), do, case, str(raw.get("kind", "")), city, opens, evidence, expect)
+        by = self._by(raw)
+        do, case, kind = (str(raw.get(key, "")) for key in ("do", "case", "kind"))
+        self._act(raw, do, case, "by" in raw)
+        city = self._city_of(raw, case)
+        opens = self._opens(raw, case)
+        self._given = frozenset({case, *opens} - {""}) if do else frozenset()
+        evidence = self._evidence(raw)
+        expect = self._expect(raw, do, case)
+        if expect.refused is None:  # a refused step opens nothing: its alias can be used again
+            self._cases |= dict.fromkeys(self._given - self._cases.keys(), city)
+        return Step(self._place, on, by, do, case, kind, city, opens, evidence, expect)
 
-    def _act(self, raw: dict[str, Any], somebody: bool) -> tuple[str, str, str]:
-        do, case = str(raw.get("do", "")), str(raw.get("case", ""))
+    def _by(self, raw: dict[str, Any]) -> tuple[Actor, ...]:
+        names = raw.get("by", [])
+        names = [str(name) for name in names] if isinstance(names, list) else [str(names)]
+        return tuple(self._people[name] for name in names if self._known(name, self._people, "by"))
+
+    def _act(self, raw: dict[str, Any], do: str, case: str, somebody: bool) -> None:
         if do:
             self._known(do, self._words.events, "do")
-        if bool(do) != somebody:
+            if not case:
+                self._wrong("case", "an event needs a case")
+        if bool(do) != somebody or raw.get("by") == []:
             self._wrong("by" if do else "do", "a step has both `by` and `do`, or neither")
-        if do and not case:
-            self._wrong("case", "an event needs a case")
-        if "policy" in raw:
-            self._text(raw, "policy", self._words.cities)
+        elif not do:
+            for key in ("kind", "opens", "with"):
+                if key in raw:
+                    self._wrong(key, "goes with an event; this step only looks")
         if "kind" in raw:
             self._text(raw, "kind", self._words.kinds)
-            if case in self._aliases:
+            if case in self._cases:
                 self._wrong("kind", f"{case!r} is open already; kind goes with a new alias")
-        elif case and case not in self._aliases:
-            self._wrong("case", f"{case!r} is a new alias and needs a kind" + hint(case, self._aliases))
-        city = str(raw.get("policy", self._cities.get(case, self._city)))
-        self._cities[case] = city
-        return do, case, city
+        elif case and case not in self._cases:
+            self._wrong("case", f"{case!r} is a new alias and needs a kind" + hint(case, self._cases))
 
-    def _opens(self, raw: dict[str, Any]) -> dict[str, str]:
-        opens = raw.get("opens", {})
-        if not isinstance(opens, dict):
-            self._wrong("opens", 'must be written as opens.ALIAS = "incubator"')
-            return {}
+    def _city_of(self, raw: dict[str, Any], case: str) -> str:
+        city = self._cases.get(case, self._city)
+        if "policy" not in raw:
+            return city
+        named = self._text(raw, "policy", self._words.cities)
+        if case in self._cases and named != city:
+            self._wrong("policy", f"{case!r} is a case of {city!r}; policy goes with a new alias")
+        return named
+
+    def _opens(self, raw: dict[str, Any], case: str) -> dict[str, str]:
+        opens = self._table(raw, "opens")
         for alias, kind in opens.items():
             self._known(str(kind), self._words.kinds, f"opens.{alias}")
-            if alias in self._aliases:
+            if alias in self._cases or alias == case:
                 self._wrong(f"opens.{alias}", "the alias is in use already")
-            self._aliases.add(alias)
         return {alias: str(kind) for alias, kind in opens.items()}
 
-    def _evidence(self, given: Any, by: Iterable[Actor]) -> dict[str, Any]:
-        if not isinstance(given, dict):
-            self._wrong("with", "must be a table")
-            return {}
-        evidence = dict(given)
+    def _evidence(self, raw: dict[str, Any]) -> dict[str, Any]:
+        evidence = dict(self._table(raw, "with"))
         for name in evidence:
             self._known(name, self._words.evidence, f"with.{name}")
         for field in (Field.FINDINGS, Field.JUSTIFICATIONS):
@@ -198,55 +203,62 @@ class _Reader:
                 for name in evidence[field]:
                     self._known(name, self._words.criteria, f"with.{field}.{name}")
         if Field.OVERRIDE in evidence:
-            evidence[Field.OVERRIDE] = dict(_dotted(evidence[Field.OVERRIDE]))
+            evidence[Field.OVERRIDE] = dict(_dotted(self._table(evidence, Field.OVERRIDE, "with.")))
         if Field.FACTS in evidence:
-            evidence[Field.FACTS] = self._facts(evidence[Field.FACTS], next(iter(by), None))
+            evidence[Field.FACTS] = self._facts(self._text(evidence, Field.FACTS, prefix="with."))
         return evidence
 
-    def _facts(self, name: Any, applicant: Actor | None) -> Any:
-        """The named facts file, with the applicant's own name and code in it."""
-        if not isinstance(name, str):
-            return name
-        data = self._toml(self._path.parent.parent / "facts" / f"{name}.toml")
-        if data is None or applicant is None or not applicant.uscc:
-            return data or {}
-        return with_override(data, {"operator.name": applicant.name, "operator.uscc": applicant.uscc})
+    def _facts(self, name: str) -> dict[str, Any]:
+        """What stands in the named facts file."""
+        if not name:
+            return {}
+        data = self._toml(self._path.parent.parent / "facts" / f"{name}.toml", "with.facts")
+        if data is not None and not isinstance(data.get("operator"), dict):
+            self._wrong("with.facts", f"{name}.toml has no table [operator]")
+        return data or {}
 
     # ---- what must be true ---------------------------------------------------------------------------------------
 
-    def _expect(self, raw: Any, case: str) -> Expect:
-        if not isinstance(raw, dict):
-            self._wrong("expect", "must be a table")
-            return Expect()
+    def _expect(self, step: dict[str, Any], do: str, case: str) -> Expect:
+        raw = self._table(step, "expect")
         self._only(raw, _EXPECT_KEYS, "expect")
-        if "state" in raw:
-            self._text(raw, "state", self._words.states, "expect.")
-        refused = raw.get("refused")
-        for code in refused or ():
-            self._known(str(code), self._words.refusals, "expect.refused")
-        for criterion, result in raw.get("criteria", {}).items():
+        state = self._text(raw, "state", self._words.states, "expect.") if "state" in raw else ""
+        criteria = self._table(raw, "criteria", "expect.")
+        for criterion, result in criteria.items():
             self._known(criterion, self._words.criteria, "expect.criteria")
             self._known(str(result), [str(r) for r in Result], f"expect.criteria.{criterion}")
         if (raw.keys() & {"state", "criteria"}) and not case:
             self._wrong("case", "expect.state and expect.criteria are about the step's case")
         return Expect(
-            state=str(raw.get("state", "")),
-            refused=None if refused is None else frozenset(map(str, refused)),
-            cases=self._expected_cases(raw.get("cases", {})),
-            due=self._expected_due(raw.get("due", {})),
+            state=state,
+            refused=self._expected_refusal(raw, do) if "refused" in raw else None,
+            cases=self._expected_cases(self._table(raw, "cases", "expect.")),
+            due=self._expected_due(self._table(raw, "due", "expect.")),
             notices=self._expected_notices(raw, "notices"),
             no_notices=self._expected_notices(raw, "no_notices"),
-            banned=self._expected_bans(raw.get("banned", {})),
-            criteria={name: str(result) for name, result in raw.get("criteria", {}).items()},
+            banned=self._expected_bans(self._table(raw, "banned", "expect.")),
+            criteria={name: str(result) for name, result in criteria.items()},
         )
 
+    def _expected_refusal(self, raw: Mapping[str, Any], do: str) -> frozenset[str]:
+        codes = self._texts(raw, "refused", "expect.")
+        for code in codes:
+            self._known(code, self._words.refusals, "expect.refused")
+        if not do:
+            self._wrong("expect.refused", "this step only looks; nothing can be refused")
+        elif raw["refused"] == []:
+            self._wrong("expect.refused", "name at least one code; leave the key out where nothing is refused")
+        return frozenset(codes)
+
     def _expected_cases(self, raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        for alias, fields in raw.items():
+        found = {}
+        for alias in raw:
             self._alias(alias, f"expect.cases.{alias}")
-            self._only(fields, _CASE_FIELDS, f"expect.cases.{alias}")
-            if "state" in fields:
-                self._text(fields, "state", self._words.states, f"expect.cases.{alias}.")
-        return {alias: dict(fields) for alias, fields in raw.items()}
+            found[alias] = self._table(raw, alias, "expect.cases.")
+            self._only(found[alias], _CASE_FIELDS, f"expect.cases.{alias}")
+            if "state" in found[alias]:
+                self._text(found[alias], "state", self._words.states, f"expect.cases.{alias}.")
+        return found
 
     def _expected_due(self, raw: Mapping[str, Any]) -> dict[tuple[str, str], date | None]:
         due: dict[tuple[str, str], date | None] = {}
@@ -258,7 +270,10 @@ class _Reader:
         return due
 
     def _expected_bans(self, raw: Mapping[str, Any]) -> dict[str, date | None]:
-        return {uscc: self._day_or_false(day, f"expect.banned.{uscc}") for uscc, day in raw.items()}
+        return {
+            self._uscc(uscc, f"expect.banned.{uscc}"): self._day_or_false(day, f"expect.banned.{uscc}")
+            for uscc, day in raw.items()
+        }
 
     def _day_or_false(self, day: Any, key: str) -> date | None:
         if day is False:
@@ -270,8 +285,11 @@ class _Reader:
 
     def _expected_notices(self, raw: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
         found = []
-        for text in raw.get(key, ()):
-            alias, _, notice = str(text).partition(":")
+        for text in self._texts(raw, key, "expect.") if key in raw else ():
+            alias, colon, notice = text.partition(":")
+            if not colon:
+                self._wrong(f"expect.{key}", f'{text!r} must be written "ALIAS:notice"')
+                continue
             self._alias(alias, f"expect.{key}")
             self._known(notice, self._words.notices, f"expect.{key}")
             found.append((alias, notice))
@@ -289,14 +307,33 @@ class _Reader:
         return False
 
     def _alias(self, alias: str, key: str) -> None:
-        # The step's own alias may be in the middle of being opened.
-        if alias not in self._aliases and alias not in self._cities:
-            self._known(alias, self._aliases, key)
+        self._known(alias, self._cases.keys() | self._given, key)
+
+    def _uscc(self, code: str, key: str) -> str:
+        try:
+            return check_uscc(code)
+        except ValueError as error:
+            self._wrong(key, str(error))
+            return code
 
     def _only(self, table: Any, allowed: Collection[str], key: str) -> None:
         for name in table if isinstance(table, dict) else ():
             if name not in allowed:
                 self._wrong(f"{key}.{name}".strip("."), say("unknown_key") + hint(name, allowed))
+
+    def _table(self, table: Mapping[str, Any], key: str, prefix: str = "") -> dict[str, Any]:
+        value = table.get(key, {})
+        if isinstance(value, dict):
+            return value
+        self._wrong(prefix + key, f"must be a table, not {value!r}")
+        return {}
+
+    def _texts(self, table: Mapping[str, Any], key: str, prefix: str = "") -> list[str]:
+        value = table[key]
+        if isinstance(value, list) and all(isinstance(text, str) for text in value):
+            return value
+        self._wrong(prefix + key, f"must be a list of texts, not {value!r}")
+        return []
 
     def _text(
         self, table: Mapping[str, Any], key: str, allowed: Collection[str] | None = None, prefix: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import StaticPool
 
@@ -19,6 +19,8 @@ from kjfh_workflow.store.prepared import Prepared
 
 #: Marks a connection that only reads: on SQLite it takes no write lock.
 _READ_ONLY = "kjfh_read_only"
+#: Takes the write lock at once: two acts queue up instead of failing half-way.
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
 #: How long a writer waits for another, in seconds.
 _BUSY_SECONDS = 30
 
@@ -28,53 +30,62 @@ class Clash(WorkflowError):
 
 
 class Transaction:
-    """An open transaction, and the driver's cursor of its connection."""
+    """An open transaction: the driver's cursor for acts, SQLAlchemy's connection for everything rarer."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._dialect = connection.dialect
-        self._cursor = connection.connection.cursor()
+    def __init__(self, cursor: Any, dialect: Dialect, connection: Connection | None = None) -> None:
+        self._cursor = cursor
+        self._dialect = dialect
+        self._driver: Any = dialect.loaded_dbapi
+        self._connection = connection
+
+    @property
+    def connection(self) -> Connection:
+        """For Core statements that are not prepared."""
+        assert self._connection is not None, "an act uses prepared statements only"  # noqa: S101
+        return self._connection
 
     def run(self, statement: Prepared, **values: Any) -> int:
         """Execute; returns the number of rows touched."""
-        with self._translated():
+        try:
             return int(statement.run(self._cursor, self._dialect, values).rowcount)
+        except self._driver.Error as error:
+            raise self._translated(error) from error
 
     def run_many(self, statement: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute once for each row."""
-        if rows:
-            with self._translated():
-                statement.run_many(self._cursor, self._dialect, rows)
+        """Execute once for each row; rows are few, so the driver's machinery for many would cost more."""
+        for row in rows:
+            self.run(statement, **row)
 
     def fetch(self, statement: Prepared, **values: Any) -> Sequence[Any] | None:
         """The first row, or None."""
-        with self._translated():
+        try:
             return statement.fetch(self._cursor, self._dialect, values)
+        except self._driver.Error as error:
+            raise self._translated(error) from error
 
     def fetch_all(self, statement: Prepared, **values: Any) -> list[Sequence[Any]]:
         """Every row."""
-        with self._translated():
-            return statement.fetch_all(self._cursor, self._dialect, values)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """The driver's errors as ours: a clash, a conflict, or SQLAlchemy's own kind."""
-        driver: Any = self._dialect.loaded_dbapi
         try:
-            yield
-        except driver.IntegrityError as error:
-            raise Clash(str(error)) from error
-        except driver.Error as error:
-            if _is_conflict(error):
-                raise Conflict(f"another transaction holds the case: {error}") from error
-            raise sql_errors.DBAPIError.instance(None, None, error, driver.Error, dialect=self._dialect) from error
+            return statement.fetch_all(self._cursor, self._dialect, values)
+        except self._driver.Error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> Exception:
+        """The driver's errors as ours: a clash, a conflict, or SQLAlchemy's own kind."""
+        if isinstance(error, self._driver.IntegrityError):
+            return Clash(str(error))
+        if _is_conflict(error):
+            return Conflict(f"another transaction holds the case: {error}")
+        return sql_errors.DBAPIError.instance(None, None, error, self._driver.Error, dialect=self._dialect)
 
 
 class Database:
     """An engine, and how this program opens transactions on it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, begin: str = "") -> None:
         self.engine = engine
+        #: How an act's transaction begins; empty where the driver begins it by itself.
+        self._begin = begin
 
     @classmethod
     def open(cls, url: str, *, sqlite_synchronous: str = "FULL") -> Database:
@@ -99,25 +110,41 @@ class Database:
         options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
         engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **options)
         _prepare_sqlite(engine, sqlite_synchronous)
-        return cls(engine)
+        return cls(engine, _BEGIN_WRITING)
+
+    @contextmanager
+    def acting(self) -> Iterator[Transaction]:
+        """The transaction of one act, on the driver's own connection: commits at the end, rolls back on any error."""
+        pooled = self.engine.raw_connection()
+        try:
+            cursor = pooled.cursor()
+            if self._begin:
+                cursor.execute(self._begin)
+            yield Transaction(cursor, self.engine.dialect)
+            pooled.commit()
+        except BaseException:
+            pooled.rollback()
+            raise
+        finally:
+            pooled.close()
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        """A transaction that commits at the end, or rolls back on any error."""
+        """A transaction for anything but acts: commits at the end, or rolls back on any error."""
         with self.engine.begin() as connection:
-            yield Transaction(connection)
+            yield _on(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A transaction that only reads."""
         with self.engine.connect() as connection:
-            yield Transaction(connection.execution_options(**{_READ_ONLY: True}))
+            yield _on(connection.execution_options(**{_READ_ONLY: True}))
 
     @contextmanager
     def trying(self) -> Iterator[Transaction]:
         """A writing transaction that is always rolled back."""
         with self.engine.connect() as connection, connection.begin() as transaction:
-            yield Transaction(connection)
+            yield _on(connection)
             transaction.rollback()
 
 
@@ -125,7 +152,11 @@ class Database:
 def joined(connection: Connection) -> Iterator[Transaction]:
     """The host's transaction: a savepoint of it, so that a refusal or a clash leaves the host's own work alone."""
     with connection.begin_nested():
-        yield Transaction(connection)
+        yield _on(connection)
+
+
+def _on(connection: Connection) -> Transaction:
+    return Transaction(connection.connection.cursor(), connection.dialect, connection)
 
 
 def _is_conflict(error: Exception) -> bool:
@@ -148,4 +179,4 @@ def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get(_READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if read_only else _BEGIN_WRITING)

@@ -6,7 +6,7 @@ constructs (portable SQL, types and all) and pays for them once. What the statem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ClauseElement, Dialect, Select
@@ -37,11 +37,6 @@ class Prepared:
         """Execute with *values* by bind name; the cursor is returned."""
         compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         return cursor.execute(compiled.sql, _parameters(compiled, values)) or cursor
-
-    def run_many(self, cursor: Any, dialect: Dialect, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Execute once for each row."""
-        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
-        cursor.executemany(compiled.sql, [_parameters(compiled, row) for row in rows])
 
     def fetch(self, cursor: Any, dialect: Dialect, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """The first row, or None."""
