@@ -1,0 +1,55 @@
+"""The schema: what the migrations make is what the program expects, and nothing else is worked on."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from kjfh_workflow import SchemaMismatch, Workflow, WorkflowError
+from kjfh_workflow.store import migrate
+from kjfh_workflow.store.database import Database
+from kjfh_workflow.store.schema import metadata
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_program(database_url: str) -> None:
+    database = Database.open(database_url)
+    migrate.upgrade(database.engine)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    database.engine.dispose()
+
+
+def test_upgrading_twice_changes_nothing(sqlite_url: str) -> None:
+    database = Database.open(sqlite_url)
+    assert migrate.upgrade(database.engine) == migrate.newest()
+    assert migrate.upgrade(database.engine) == migrate.newest()
+    migrate.check(database.engine)
+    database.engine.dispose()
+
+
+def test_an_empty_database_is_refused_with_what_to_do(sqlite_url: str) -> None:
+    with pytest.raises(SchemaMismatch, match="kjfh db upgrade"):
+        Workflow(sqlite_url)
+
+
+@pytest.mark.parametrize(("found", "advice"), [("0000", "back it up"), ("9999", "install the newer kjfh-workflow")])
+def test_an_older_or_newer_schema_is_refused_with_what_to_do(database_url: str, found: str, advice: str) -> None:
+    database = Database.open(database_url)
+    migrate.upgrade(database.engine)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
+    with pytest.raises(SchemaMismatch, match=advice):
+        Workflow(database_url)
+    if found == "9999":
+        with pytest.raises(SchemaMismatch, match="never downgraded"):
+            migrate.upgrade(database.engine)
+    database.engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:/x", "oracle+nothing://host/db"])
+def test_a_url_that_is_none_is_one_clear_error(url: str) -> None:
+    with pytest.raises(WorkflowError, match=r"database URL|driver"):
+        Database.open(url)
