@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from kjfh_workflow import SchemaMismatch, Workflow, WorkflowError
 from kjfh_workflow.store import migrate
@@ -30,7 +32,14 @@ def test_upgrading_twice_changes_nothing(sqlite_url: str) -> None:
     database.engine.dispose()
 
 
+def test_a_missing_file_is_refused_and_not_created(sqlite_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SchemaMismatch, match="there is no database file"):
+        Workflow(sqlite_url)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_empty_database_is_refused_with_what_to_do(sqlite_url: str) -> None:
+    Path(make_url(sqlite_url).database or "").touch()
     with pytest.raises(SchemaMismatch, match="kjfh db upgrade"):
         Workflow(sqlite_url)
 
@@ -49,7 +58,7 @@ def test_an_older_or_newer_schema_is_refused_with_what_to_do(database_url: str, 
     database.engine.dispose()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite:/x", "oracle+nothing://host/db"])
+@pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://host/db", "mysql://host/db", "postgresql+nothing://h/d"])
 def test_a_url_that_is_none_is_one_clear_error(url: str) -> None:
-    with pytest.raises(WorkflowError, match=r"database URL|driver"):
+    with pytest.raises(WorkflowError, match=r"database URL|driver|sqlite or postgresql"):
         Database.open(url)

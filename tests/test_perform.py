@@ -378,3 +378,38 @@ def test_a_ban_does_not_reach_back_before_the_day_of_issue(desk: Bureau, day: da
     assert (found.state, found.banned_until) == ("disqualified", barred)
     assert (("ban_imposed", "applicant") in found.notices) == (barred is not None)
     assert ("ban_over" in found.started) == (barred is not None)
+
+
+def test_a_resubmission_is_judged_as_of_its_own_day(desk: Bureau) -> None:
+    young = facts(override={"operator.operating_since": date(2020, 9, 10)})
+    case = desk.submit(facts=young).case
+    desk.act(case, "accept", desk.clerk)
+    desk.act(case, "return_for_correction", desk.clerk, missing=["运营满半年的证明"])
+    before = desk.workflow.case(case).evaluation
+    desk.on(date(2021, 3, 10)).act(case, "resubmit", desk.operator)
+    after = desk.workflow.case(case).evaluation
+    assert before is not None
+    assert after is not None
+    half_years = [evaluation.of("y5_1_half_year") for evaluation in (before, after)]
+    assert [str(a.result) for a in half_years if a] == ["unmet", "met"]
+
+
+def test_an_override_may_add_a_row_at_the_end(desk: Bureau) -> None:
+    case = desk.reviewed()
+    desk.act(case, "return_for_correction", desk.clerk, missing=["导师名单"])
+    desk.act(case, "resubmit", desk.operator, override={"mentors.2": {"post": "M03"}})
+    found = desk.workflow.case(case).facts
+    assert found is not None
+    assert [mentor.post for mentor in found.mentors] == ["M01", "M02", "M03"]
+
+
+@pytest.mark.parametrize("code", ["91330281MA2B00001Q", "91330281MA2B0000", "91330281MA2B0000OP"])
+def test_an_applicant_stands_for_a_real_code(code: str) -> None:
+    with pytest.raises(ValueError, match="统一社会信用代码"):
+        Actor.of("op", "applicant", "yuyao", uscc=code)
+
+
+def test_a_code_is_the_same_however_it_is_typed(desk: Bureau) -> None:
+    case = desk.submit().case
+    same = Actor.of("op", "applicant", "yuyao", uscc=" 91330281 ma2b00001p ")
+    assert desk.workflow.case(case, reader=same).case.id == case

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, Level, Role
+from kjfh_workflow.rules.identifiers import check_uscc
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,14 @@ class Actor:
         """An actor from plain texts.
 
         Raises:
-            ValueError: for a role that does not exist or is not a person's.
+            ValueError: for a role that does not exist or is not a person's, and for a code with a wrong check digit.
         """
         names = (roles,) if isinstance(roles, str) else tuple(roles)
         allowed = [str(role) for role in Role if role not in (Role.TIMER, Role.CASE)]
         if unknown := [role for role in names if role not in allowed]:
             raise ValueError(f"unknown role {unknown[0]!r}; allowed: {', '.join(allowed)}")
-        return cls(actor_id, name or actor_id, tuple(Role(role) for role in names), city, uscc)
+        code = check_uscc(uscc) if uscc else ""
+        return cls(actor_id, name or actor_id, tuple(Role(role) for role in names), city, code)
 
     @classmethod
     def timer(cls, name: str, city: str) -> Actor:

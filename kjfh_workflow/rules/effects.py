@@ -12,14 +12,14 @@ Changes = dict[str, Any]
 
 
 def _take_facts(act: Act) -> Changes:
-    """The facts themselves are a document; the memory names it (``decision``)."""
+    """What is handed in; the facts themselves are a document, which the memory names (``decision``)."""
     checklist = [material.id for material in act.pack.identity.materials]
     handed_in = {*act.case.materials, *act.evidence.get(Field.MATERIALS, [])}
     changes: Changes = {"materials": [name for name in checklist if name in handed_in]}
     if Field.TYPE in act.evidence:
         changes["type"] = act.evidence[Field.TYPE]
-    if act.new_facts:
-        changes["facts_on"] = act.today.isoformat()
+    # A resubmission states anew what is on file, even where it changes none of it.
+    changes["facts_on"] = act.today.isoformat()
     return changes
 
 

@@ -157,6 +157,8 @@ class Facts(Table):
 def with_override(data: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
     """*data* with single values replaced: ``{"premises.area_m2": 4999, "tenants.3.field": "软件"}``.
 
+    An index one behind the last adds a row.
+
     Raises:
         ValueError: in Chinese, where a path leads nowhere.
     """
@@ -174,9 +176,9 @@ def _replaced(node: Any, steps: list[str], value: Any, path: str) -> Any:
             raise ValueError(f"申报数据中没有“{path}”；可用：{'、'.join(node)}")
         return {**node, step: _replaced(node.get(step), rest, value, path)}
     if isinstance(node, (list, tuple)):
-        if not step.isdigit() or int(step) >= len(node):
-            raise ValueError(f"申报数据中没有“{path}”；该列表共{len(node)}行，序号从0起")
-        changed = [*node]
-        changed[int(step)] = _replaced(node[int(step)], rest, value, path)
-        return changed
+        if not step.isdigit() or int(step) > len(node):
+            raise ValueError(f"申报数据中没有“{path}”；该列表共{len(node)}行，序号从0起，可在末尾增加一行")
+        index = int(step)
+        row = node[index] if index < len(node) else {}
+        return [*node[:index], _replaced(row, rest, value, path), *node[index + 1 :]]
     raise ValueError(f"申报数据中没有“{path}”")

@@ -89,7 +89,6 @@ class Lifecycle:
         from transitions.extensions import GraphMachine  # noqa: PLC0415  (only for pages)
 
         drawn = GraphMachine(
-            model=None,
             states=[*self._machine.states],
             initial=NEW,
             auto_transitions=False,

@@ -314,7 +314,7 @@ class _Reader:
             return check_uscc(code)
         except ValueError as error:
             self._wrong(key, str(error))
-            return code
+            return ""
 
     def _only(self, table: Any, allowed: Collection[str], key: str) -> None:
         for name in table if isinstance(table, dict) else ():

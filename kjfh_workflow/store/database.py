@@ -96,16 +96,18 @@ class Database:
         """
         try:
             parsed = make_url(url)
-            if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
-                parsed = parsed.set(drivername="postgresql+psycopg")
-            if parsed.get_backend_name() != "sqlite":
-                return cls(create_engine(parsed, pool_pre_ping=False))
-        except sql_errors.ArgumentError as error:
-            raise WorkflowError(f"{url!r} is not a database URL: {error}") from error
-        except ImportError as error:
-            raise WorkflowError(
-                f"no driver for {url.partition(':')[0]!r}: pip install 'kjfh-workflow[postgres]'"
-            ) from error
+        except sql_errors.ArgumentError:
+            raise WorkflowError("this is not a database URL; it should look like sqlite:///file.db") from None
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise WorkflowError(f"{backend!r} is not a database this program knows: sqlite or postgresql")
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        try:
+            if backend == "postgresql":
+                return cls(create_engine(parsed))
+        except (ImportError, sql_errors.NoSuchModuleError) as error:
+            raise WorkflowError("no driver for PostgreSQL: pip install 'kjfh-workflow[postgres]'") from error
         in_memory = parsed.database in (None, "", ":memory:")
         options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
         engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **options)

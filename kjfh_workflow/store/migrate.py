@@ -63,6 +63,10 @@ def check(engine: Engine) -> None:
     Raises:
         SchemaMismatch: saying what to do.
     """
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file and file != ":memory:" and not Path(file).exists():
+        # Looking would create it.
+        raise SchemaMismatch(f"there is no database file {file}: run `kjfh db upgrade` to create it")
     found = current(engine)
     if not found:
         raise SchemaMismatch("the database has no schema yet: run `kjfh db upgrade`")
