@@ -17,7 +17,7 @@ import pytest
 
 from kjfh_workflow.errors import PolicyError, Problem
 from kjfh_workflow.notices.render import Renderer
-from kjfh_workflow.policy import catalog, checks, loader, vocabulary
+from kjfh_workflow.policy import catalog, checks, loader, machine_checks, vocabulary
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.loader import load_pack
 from kjfh_workflow.policy.wording import house_words, say
@@ -520,6 +520,57 @@ FLAWS = [
         "machines/application.toml: edge.find_fraud: effect 'impose_ban' needs a timer with side = 'nobody' "
         "in state 'disqualified'",
     ),
+    Flaw(
+        "bar_never_starts",
+        edit(INCUBATOR, 'side   = "applicant"', 'side   = "nobody"'),
+        "machines/incubator.toml: timer.defence_window.revocation_proposed: a clock with side = 'nobody' starts only "
+        "with effect 'impose_ban', and no edge into this state has it",
+        also=frozenset({"not_heard"}),
+    ),
+    Flaw(
+        "pause_in_days",
+        edit(APPLICATION, "length      = 20\n", 'length      = 1\nunit        = "months"\n'),
+        "machines/application.toml: timer.review_due.pauses_in: only working days can stand still and resume",
+    ),
+    Flaw(
+        "escalation_never",
+        edit(APPLICATION, 'side      = "office"', 'side      = "office"\non_due    = "withdraw"'),
+        "machines/application.toml: timer.review_due.escalation: never rings: at the last day on_due happens instead",
+        also=frozenset({"timer_event"}),
+    ),
+    # ---- approval
+    Flaw(
+        "approved_by_timer",
+        edit(
+            APPLICATION,
+            'to      = "lapsed"\n',
+            'to      = "lapsed"\nopens   = "incubator"\n',
+        ),
+        "machines/application.toml: edge.correction_overdue: nothing is ever approved by timeout: an edge by 'timer' "
+        "opens no case, endorses nothing and grants no title",
+    ),
+    Flaw(
+        "endorsement_not_recorded",
+        edit(
+            APPLICATION,
+            'effects   = ["record_endorsement"]\nopens     = "incubator"\n',
+            'opens     = "incubator"\n',
+        ),
+        "machines/application.toml: edge.endorse: waits for all departments, but does not record this one's "
+        "endorsement (effect 'record_endorsement')",
+    ),
+    Flaw(
+        "department_cannot_endorse",
+        edit(POLICY, 'roles   = ["tech_lead", "finance"]', 'roles   = ["tech_lead", "finance", "tech_clerk"]'),
+        "machines/application.toml: edge: departments.roles names 'tech_clerk', but no endorsing edge is by it: "
+        "nothing could ever be recognised",
+    ),
+    Flaw(
+        "no_adverse_from",
+        edit(POLICY, "adverse_from   = 2021-01-27\n", ""),
+        "machines/application.toml: edge.find_fraud: 'before_adverse_from' can never be chosen: in_force has no "
+        "adverse_from",
+    ),
     # ---- cases that open cases
     Flaw(
         "opens_nothing",
@@ -569,7 +620,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         codes.append(code)
         return say(code, **values)
 
-    for module in (loader, checks, catalog):
+    for module in (loader, checks, machine_checks, catalog):
         monkeypatch.setattr(module, "say", record)
     return codes
 

@@ -19,6 +19,7 @@ from kjfh_workflow.cli.output import actor_of, actor_options, json_option, open_
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import RefusalCode
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.deadlines import sentence
 from kjfh_workflow.store.cases import Filter
@@ -90,8 +91,7 @@ def show_case(
         print_json(_view_data(view) | {"possible": possible})
         return
     print_view(workflow, view)
-    for name, events in possible.items():
-        _print_possible(workflow.catalog.pinned(view.case.city, view.case.policy), name, events)
+    _print_possible(workflow.catalog.pinned(view.case.city, view.case.policy), possible)
 
 
 @case_command.command("do")
@@ -281,15 +281,22 @@ def _remarks(evidence: str) -> str:
     return "；".join([*texts, *said.get("missing", ())])
 
 
-def _print_possible(pack: PolicyPack, who: str, events: list[Possible]) -> None:
+def _print_possible(pack: PolicyPack, possible: dict[str, list[Possible]]) -> None:
+    """One table: each event for whoever it belongs to; for one user, every event of the state."""
     rows = []
-    for event in events:
-        fields = event.evidence.items()
-        needs = "、".join(pack.words("fields", name) + ("" if required else "（选填）") for name, required in fields)
-        why = "\n".join(str(refusal) for refusal in event.refusals) or "\n".join(r.message for r in event.open_points)
-        rows.append(("可以" if event.allowed else "不可", f"{event.label}（{event.event}）", needs, why))
-    label = pack.words("roles", who)
-    print_table(f"下一步：{label}", ("", "事件", "需提供", "原因或待答"), rows)
+    for who, events in possible.items():
+        for event in events:
+            if len(possible) > 1 and [r.code for r in event.refusals] == [RefusalCode.NOT_AUTHORISED]:
+                continue  # it stands in the row of whose it is
+            fields = event.evidence.items()
+            needs = "、".join(
+                pack.words("fields", name) + ("" if required else "（选填）") for name, required in fields
+            )
+            why = [str(refusal) for refusal in event.refusals] or [point.message for point in event.open_points]
+            allowed = "可以" if event.allowed else "不可"
+            rows.append((pack.words("roles", who), f"{event.label}（{event.event}）", allowed, needs, "\n".join(why)))
+    if rows:
+        print_table("下一步", ("由谁", "事件", "", "需提供", "原因或待答"), rows)
 
 
 def print_outcome(workflow: Workflow, outcome: Outcome) -> None:

@@ -92,7 +92,7 @@ class Material(Provision):
 class Departments(Provision):
     """Whose endorsement a recognition needs."""
 
-    roles: tuple[Role, ...]
+    roles: tuple[Role, ...] = Field(min_length=1)
 
 
 class Cap(Provision):

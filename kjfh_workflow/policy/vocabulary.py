@@ -153,6 +153,7 @@ class Measure(StrEnum):
     PROFESSIONALS_PER_TENANTS = "professionals_per_tenants"
     MENTORS_PER_TENANTS = "mentors_per_tenants"
     IP_SHARE = "ip_share"
+    MAKERS = "makers"
 
 
 class TenantTest(StrEnum):

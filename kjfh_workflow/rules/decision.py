@@ -13,7 +13,7 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
-from kjfh_workflow.policy.checks import opening_edge
+from kjfh_workflow.policy.machine_checks import opening_edge
 from kjfh_workflow.policy.model import Machine, PolicyPack, Timer
 from kjfh_workflow.policy.vocabulary import (
     NEW,

@@ -70,6 +70,7 @@ MEASURES: dict[Measure, Callable[[Scene], Value]] = {
     Measure.PROFESSIONAL_SHARE: lambda s: _share(_professionals(s), len(s.facts.staff)),
     Measure.PROFESSIONALS_PER_TENANTS: lambda s: Fraction(_professionals(s)),
     Measure.MENTORS_PER_TENANTS: lambda s: Fraction(len(s.facts.mentors)),
+    Measure.MAKERS: lambda s: Fraction(s.facts.makers),
     Measure.IP_SHARE: lambda s: _share(sum(t.ip_applied for t in s.tenants), len(s.tenants)),
 }
 #: Measures that look only at the tenants that count: with their value, the rows left out are shown.

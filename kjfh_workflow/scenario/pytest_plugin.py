@@ -5,13 +5,14 @@ Name the folders in pytest's settings and every ``.toml`` in them is played::
     [tool.pytest.ini_options]
     kjfh_scenarios = ["scenarios"]
     kjfh_states = ["our-packs"]        # besides the program's own
+    kjfh_templates = ["our-letters"]
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,9 +26,10 @@ _WORDS = pytest.StashKey["Vocabulary"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The two settings."""
+    """The settings."""
     parser.addini("kjfh_scenarios", "folders whose .toml files are scenarios to play", type="paths", default=[])
     parser.addini("kjfh_states", "folders of policy packs besides the program's own", type="paths", default=[])
+    parser.addini("kjfh_templates", "folders of notice templates before the program's own", type="paths", default=[])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -55,9 +57,9 @@ class _ScenarioItem(pytest.Item):
         from kjfh_workflow.scenario.play import play  # noqa: PLC0415
         from kjfh_workflow.scenario.read import read_scenario  # noqa: PLC0415
 
-        states: list[Path] = self.config.getini("kjfh_states")
-        scenario = read_scenario(self.path, _words(self.config, states))
-        failed = [_told(played) for played in play(scenario, states=states) if not played.held]
+        folders = _folders(self.config)
+        scenario = read_scenario(self.path, _words(self.config))
+        failed = [_told(played) for played in play(scenario, **folders) if not played.held]
         if failed:
             raise StepFailed("\n".join(failed))
 
@@ -76,12 +78,16 @@ class _ScenarioItem(pytest.Item):
         return self.path, None, f"scenario {self.path.parent.name}/{self.name}"
 
 
-def _words(config: pytest.Config, states: list[Path]) -> Vocabulary:
+def _folders(config: pytest.Config) -> dict[str, Any]:
+    return {"states": config.getini("kjfh_states"), "templates": config.getini("kjfh_templates")}
+
+
+def _words(config: pytest.Config) -> Vocabulary:
     if _WORDS not in config.stash:
         from kjfh_workflow.casework.workflow import load_catalog  # noqa: PLC0415
         from kjfh_workflow.scenario.words import Vocabulary  # noqa: PLC0415
 
-        config.stash[_WORDS] = Vocabulary.of(load_catalog(states))
+        config.stash[_WORDS] = Vocabulary.of(load_catalog(**_folders(config)))
     return config.stash[_WORDS]
 
 
