@@ -305,7 +305,7 @@ def test_without_a_schema_every_command_says_what_to_do(kjfh: Kjfh, words: tuple
 @pytest.mark.parametrize("words", [("db", "check"), ("db", "upgrade"), ("case", "list")])
 def test_a_newer_schema_is_refused_by_every_command(kjfh: Kjfh, words: tuple[str, ...]) -> None:
     kjfh.ok("db", "upgrade")
-    kjfh.sql("UPDATE alembic_version SET version_num = '9999'")
+    kjfh.sql("UPDATE kjfh_alembic_version SET version_num = '9999'")
     ran = kjfh(*words)
     assert ran.code == 6
     assert "schema 9999, newer than this program's 0001: install the newer kjfh-workflow" in ran.line
@@ -313,7 +313,7 @@ def test_a_newer_schema_is_refused_by_every_command(kjfh: Kjfh, words: tuple[str
 
 def test_an_older_schema_is_refused_until_it_is_upgraded(kjfh: Kjfh) -> None:
     kjfh.ok("db", "upgrade")
-    kjfh.sql("UPDATE alembic_version SET version_num = '0000'")
+    kjfh.sql("UPDATE kjfh_alembic_version SET version_num = '0000'")
     ran = kjfh("case", "list")
     assert ran.code == 6
     assert ran.line.endswith("back it up, then run `kjfh db upgrade`")
@@ -378,7 +378,7 @@ def test_an_untouched_history_holds(kjfh: Kjfh) -> None:
 
 def test_a_state_changed_behind_the_program_s_back_is_found(kjfh: Kjfh) -> None:
     case = kjfh.accepted()
-    kjfh.sql("UPDATE cases SET state = 'recognized'")
+    kjfh.sql("UPDATE kjfh_cases SET state = 'recognized'")
     ran = kjfh("verify")
     assert ran.code == 1
     assert f"case {case}: state: is 'recognized', but the history folds to 'preliminary_review'" in ran.out
@@ -390,10 +390,10 @@ def test_a_state_changed_behind_the_program_s_back_is_found(kjfh: Kjfh) -> None:
 def test_a_history_row_changed_behind_the_program_s_back_is_found(kjfh: Kjfh) -> None:
     case = kjfh.accepted()
     with pytest.raises(sqlite3.IntegrityError):
-        kjfh.sql("UPDATE history SET actor = 'zhao' WHERE version = 2")
+        kjfh.sql("UPDATE kjfh_history SET actor = 'zhao' WHERE version = 2")
     with closing(sqlite3.connect(kjfh.file)) as connection:
         guards = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
-    kjfh.sql(*(f"DROP TRIGGER {name}" for name in guards), "UPDATE history SET actor = 'zhao' WHERE version = 2")
+    kjfh.sql(*(f"DROP TRIGGER {name}" for name in guards), "UPDATE kjfh_history SET actor = 'zhao' WHERE version = 2")
     ran = kjfh("verify")
     assert ran.code == 1
     assert ran.out.splitlines()[0] == f"case {case} row 2 (accept, position 2): its content is not what was sealed"

@@ -11,19 +11,19 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
 
-from kjfh_workflow import InputError
+from kjfh_workflow import Actor, InputError
 from kjfh_workflow.casework.verify import verify_export
 from kjfh_workflow.store.database import Database
-from tests.bureau import Bureau
+from tests.bureau import Bureau, uscc
 
 #: A column of each append-only table that an honest program never touches again.
 APPEND_ONLY = {
-    "history": "article",
-    "documents": "body",
-    "notices": "body",
-    "bans": "article",
-    "checkpoints": "hash",
-    "confirmations": "note",
+    "kjfh_history": "article",
+    "kjfh_documents": "body",
+    "kjfh_notices": "body",
+    "kjfh_bans": "article",
+    "kjfh_checkpoints": "hash",
+    "kjfh_confirmations": "note",
 }
 
 
@@ -73,8 +73,11 @@ def test_the_database_refuses_to_change_or_delete(busy: Bureau, database_url: st
 
 
 def test_an_alarm_leaves_armed_once_and_is_never_deleted(busy: Bureau, database_url: str) -> None:
-    run(database_url, "SELECT 1")
-    for statement in ("UPDATE timers SET outcome = 'armed' WHERE outcome <> 'armed'", "DELETE FROM timers"):
+    other = busy.submit(type="makerspace", who=Actor.of("n", "applicant", "yuyao", uscc=uscc(5))).case
+    busy.act(other, "accept", busy.clerk)
+    with pytest.raises(DatabaseError, match="one outcome"):
+        run(database_url, "UPDATE kjfh_timers SET due = '2099-01-01' WHERE outcome = 'armed'")
+    for statement in ("UPDATE kjfh_timers SET outcome = 'armed' WHERE outcome <> 'armed'", "DELETE FROM kjfh_timers"):
         with pytest.raises(DatabaseError, match="one outcome"):
             run(database_url, statement)
 
@@ -82,21 +85,34 @@ def test_an_alarm_leaves_armed_once_and_is_never_deleted(busy: Bureau, database_
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ("UPDATE history SET actor = 'somebody else' WHERE version = 2", "row 2"),
-        ("UPDATE history SET effects = '{}' WHERE version = 3", "row 3"),
-        ("UPDATE history SET legal_on = '2021-02-02' WHERE version = 1", "row 1"),
-        ("DELETE FROM history WHERE version = 2", "row 3"),
-        ("DELETE FROM history WHERE position = (SELECT max(position) FROM history)", "checkpoint 1"),
-        ("UPDATE cases SET state = 'applied' WHERE state = 'recognized'", "state"),
-        ("UPDATE cases SET memory = replace(memory, 'local', 'national')", "memory"),
-        ("UPDATE cases SET slot = NULL", "slot"),
-        ("UPDATE timers SET outcome = 'fired' WHERE outcome = 'cancelled'", "timer"),
-        ("UPDATE timers SET outcome = 'cancelled' WHERE outcome = 'armed'", "timer"),
-        ("DELETE FROM notices WHERE notice = 'recognition_granted'", "notices"),
-        ("UPDATE bans SET until = '2021-03-02'", "ban"),
-        ("UPDATE checkpoints SET hash = 'x'", "checkpoint 1"),
-        ("UPDATE documents SET body = replace(body, '6000', '9000')", "document"),
-        ("UPDATE notices SET body = 'Dear friend'", "notices"),
+        ("UPDATE kjfh_history SET actor = 'somebody else' WHERE version = 2", "row 2"),
+        ("UPDATE kjfh_history SET effects = '{}' WHERE version = 3", "row 3"),
+        ("UPDATE kjfh_history SET legal_on = '2021-02-02' WHERE version = 1", "row 1"),
+        ("DELETE FROM kjfh_history WHERE version = 2", "row 3"),
+        ("DELETE FROM kjfh_history WHERE position = (SELECT max(position) FROM kjfh_history)", "checkpoint 1"),
+        ("UPDATE kjfh_cases SET state = 'applied' WHERE state = 'recognized'", "state"),
+        ("UPDATE kjfh_cases SET memory = replace(memory, 'local', 'national')", "memory"),
+        ("UPDATE kjfh_cases SET slot = NULL", "slot"),
+        ("UPDATE kjfh_timers SET outcome = 'fired' WHERE outcome = 'cancelled'", "timer"),
+        ("UPDATE kjfh_timers SET outcome = 'cancelled' WHERE outcome = 'armed'", "timer"),
+        ("DELETE FROM kjfh_notices WHERE notice = 'recognition_granted'", "notices"),
+        ("UPDATE kjfh_bans SET until = '2021-03-02'", "ban"),
+        ("UPDATE kjfh_checkpoints SET hash = 'x'", "checkpoint 1"),
+        ("UPDATE kjfh_documents SET body = replace(body, '6000', '9000')", "document"),
+        ("UPDATE kjfh_notices SET body = 'Dear friend'", "notices"),
+        ("UPDATE kjfh_notices SET uscc = NULL", "uscc"),
+        ("UPDATE kjfh_timers SET due = '2099-01-01'", "due"),
+        ("UPDATE kjfh_timers SET rings_at = '2099-01-01T00:00:00.000000+00:00'", "rings_at"),
+        ("UPDATE kjfh_bans SET city = 'cixi'", "city"),
+        (
+            "INSERT INTO kjfh_bans (case_id, city, uscc, since, until, article) "
+            "SELECT id, city, uscc, '2021-01-01', '2099-01-01', 'x' FROM kjfh_cases WHERE kind = 'incubator'",
+            "no history imposes it",
+        ),
+        ("UPDATE kjfh_cases SET kind = 'application'", "kind"),
+        ("UPDATE kjfh_cases SET opened_on = '2020-01-01'", "opened_on"),
+        ("UPDATE kjfh_organisations SET name = '别人'", "organisation"),
+        ("DELETE FROM kjfh_documents", "not on file"),
     ],
 )
 def test_verify_names_what_does_not_hold(busy: Bureau, database_url: str, statement: str, named: str) -> None:
@@ -154,6 +170,26 @@ def test_an_unreadable_line_of_an_export_is_named(desk: Bureau, tmp_path: Path) 
     path.write_text(out.getvalue() + json.dumps({"row": {}, "position": 9}) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="line 3"):
         verify_export(path)
+
+
+def test_a_replaced_row_is_refused_too(busy: Bureau, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        for table in APPEND_ONLY:
+            with pytest.raises(DatabaseError, match="append-only"):
+                run(database_url, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    else:
+        for table in (*APPEND_ONLY, "kjfh_timers"):
+            with pytest.raises(DatabaseError, match="append-only"):
+                run(database_url, f"TRUNCATE {table} CASCADE")
+    assert busy.workflow.verify().holds
+
+
+def test_a_checkpoint_kept_elsewhere_must_be_on_file(desk: Bureau) -> None:
+    desk.submit()
+    made = desk.workflow.checkpoint()
+    assert made is not None
+    assert desk.workflow.verify(checkpoint=made.hash).holds
+    assert not desk.workflow.verify(checkpoint="0" * 64).holds
 
 
 def test_checkpoints_follow_each_other_and_seal_only_what_is_new(desk: Bureau) -> None:

@@ -19,7 +19,9 @@ def test_the_migrations_make_exactly_the_tables_of_the_program(database_url: str
     database = Database.open(database_url)
     migrate.upgrade(database.engine)
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "version_table": migrate.VERSION_TABLE}
+        )
         assert compare_metadata(context, metadata) == []
     database.engine.dispose()
 
@@ -49,7 +51,7 @@ def test_an_older_or_newer_schema_is_refused_with_what_to_do(database_url: str, 
     database = Database.open(database_url)
     migrate.upgrade(database.engine)
     with database.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
+        connection.execute(text("UPDATE kjfh_alembic_version SET version_num = :found"), {"found": found})
     with pytest.raises(SchemaMismatch, match=advice):
         Workflow(database_url)
     if found == "9999":

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from kjfh_workflow import Conflict, GuardRefused, Refused, Workflow
-from kjfh_workflow.store.database import Database
+from kjfh_workflow import Conflict, GuardRefused, NotFound, Refused, Workflow, WorkflowError
 from tests.bureau import MATERIALS, Bureau, facts
 
 
@@ -37,6 +36,54 @@ def test_a_request_id_used_for_another_act_is_a_conflict(desk: Bureau) -> None:
         desk.workflow.perform(case, "withdraw", by=desk.operator, request_id="r1")
 
 
+def test_the_same_request_with_its_keys_in_another_order_is_the_same(desk: Bureau) -> None:
+    case = desk.reviewed()
+    one = {"missing": ["甲"], "working_days": 5}
+    first = desk.workflow.perform(case, "return_for_correction", by=desk.clerk, evidence=one, request_id="r")
+    other = {"working_days": 5, "missing": ["甲"]}
+    assert desk.workflow.perform(case, "return_for_correction", by=desk.clerk, evidence=other, request_id="r") == first
+
+
+@pytest.mark.parametrize("request_id", ["", " ", "x" * 129, "a\x00b", "\ud800"])
+def test_a_request_id_that_no_database_could_keep_is_refused(desk: Bureau, request_id: str) -> None:
+    case = desk.submit().case
+    with pytest.raises(WorkflowError, match="a request id must be"):
+        desk.workflow.perform(case, "accept", by=desk.clerk, request_id=request_id)
+
+
+@pytest.mark.parametrize("given", [{1: "x"}, ["missing"], "missing"])
+def test_evidence_is_a_table_of_named_values(desk: Bureau, given: object) -> None:
+    case = desk.submit().case
+    with pytest.raises(WorkflowError, match="named values"):
+        desk.workflow.perform(case, "accept", by=desk.clerk, evidence=given)  # type: ignore[arg-type]
+
+
+def test_a_preview_of_another_citys_case_finds_nothing(desk: Bureau) -> None:
+    case = desk.submit().case
+    with pytest.raises(NotFound):
+        desk.workflow.preview(case, "accept", by=desk.cixi_clerk)
+
+
+def test_a_stale_version_is_told_before_overdue_deadlines_happen(desk: Bureau) -> None:
+    case = desk.reviewed()
+    desk.act(case, "return_for_correction", desk.clerk, missing=["证明"], working_days=1)
+    desk.on(date(2021, 6, 1))
+    version = desk.workflow.case(case).case.version
+    with pytest.raises(Refused):  # the reader was not stale: the application has lapsed meanwhile
+        desk.workflow.perform(case, "resubmit", by=desk.operator, expected_version=version)
+
+
+def test_what_is_overdue_counts_before_anybody_asks(desk: Bureau) -> None:
+    case = desk.reviewed()
+    desk.act(case, "return_for_correction", desk.clerk, missing=["证明"], working_days=1)
+    desk.on(date(2021, 6, 1))
+    assert "resubmit" not in {possible.event for possible in desk.workflow.allowed_events(case, by=desk.operator)}
+    assert desk.state(case) == "correction", "asking changes nothing"
+    assert desk.submit().state == "applied"
+    assert desk.state(case) == "lapsed"
+    assert desk.workflow.verify().holds
+
+
 def test_a_refused_request_may_be_sent_again(desk: Bureau) -> None:
     case = desk.submit().case
     with pytest.raises(Refused):
@@ -48,7 +95,7 @@ def test_a_refused_request_may_be_sent_again(desk: Bureau) -> None:
 
 
 def test_an_act_joins_the_hosts_transaction_and_never_commits_it(database_url: str, bureau: Bureau) -> None:
-    engine = Database.open(database_url).engine
+    engine = create_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE host (note TEXT)"))
     case = bureau.submit().case
@@ -69,8 +116,24 @@ def test_an_act_joins_the_hosts_transaction_and_never_commits_it(database_url: s
     engine.dispose()
 
 
+def test_the_hosts_rollback_undoes_an_act_that_came_first(database_url: str, bureau: Bureau) -> None:
+    case = bureau.submit().case
+    engine = create_engine(database_url)
+    hosted = Workflow(engine, clock=bureau.clock)
+    with engine.connect() as connection:
+        hosted.perform(case, "accept", by=bureau.clerk, connection=connection)
+        connection.rollback()
+    assert bureau.state(case) == "applied"
+    with Session(engine) as session:
+        hosted.perform(case, "accept", by=bureau.clerk, connection=session)
+        session.rollback()
+    assert bureau.state(case) == "applied"
+    assert bureau.workflow.verify().holds
+    engine.dispose()
+
+
 def test_a_refusal_inside_the_hosts_transaction_leaves_the_hosts_work_alone(database_url: str, bureau: Bureau) -> None:
-    engine = Database.open(database_url).engine
+    engine = create_engine(database_url)
     case = bureau.submit().case
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE host (note TEXT)"))

@@ -5,7 +5,9 @@ People, deadlines and previews all come through here. Looking at cases is ``quer
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from kjfh_workflow import canonical
@@ -19,6 +21,7 @@ from kjfh_workflow.rules.act import Standing
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.decision import Alarm, Known, decide, decide_alarm
+from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import cases, history, registry, timers
 from kjfh_workflow.store.database import Transaction
@@ -48,16 +51,17 @@ def perform(
     # Asked under the lock: the same request may be under way beside this one.
     if request and (answered := _answered(tx, request)):
         return answered
-    case = _with_overdue_alarms_rung(office, tx, case)
     if expected_version is not None and case.version != expected_version:
         raise Conflict(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
+    now = office.now()
+    case = with_overdue_alarms_rung(office, tx, case, now)
     pack = office.pack_of(case)
     edges = pack.machines[case.kind].edges_of.get(event, ())
     if any(EffectName.IMPOSE_BAN in edge.effects for edge in edges):
         registry.lock_organisation(tx, case.uscc)
-    known = known_to(office, tx, case, case.uscc)
+    known = known_to(office, tx, case, case.uscc, now)
     decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(office.now()), request).outcome
+    return record(office, tx, decision, known, When.at_once(now), request).outcome
 
 
 def open_case(
@@ -77,9 +81,13 @@ def open_case(
         Refused: with every reason; nothing has changed.
     """
     request = _request(request_id, f"new {kind} in {city}", event, actor, evidence)
+    # The operator's row is held: a ban and a submission of one operator queue up, and so do two submissions. An
+    # operator that is not yet known has neither a ban nor a case.
+    registry.lock_organisation(tx, actor.uscc)
     if request and (answered := _answered(tx, request)):
         return answered
-    today = office.today()
+    now = office.now()
+    today = local_date(now)
     pack = office.catalog.in_force(city, today)
     if pack is None:
         latest = office.catalog.latest(city)
@@ -88,15 +96,16 @@ def open_case(
         raise Refused([refusal(latest, code, article=article, day=today, city=label)])
     if Role.APPLICANT in actor.roles and not actor.uscc:
         raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
+    for other, _, _ in cases.open_of_operator(tx, city, actor.uscc, ""):
+        if found := cases.load(tx, other, lock=True):
+            with_overdue_alarms_rung(office, tx, found, now)
     case = Case(new_case_id(city, today), city, kind, pack.version, NEW)
-    # A ban and a submission of one operator queue up; an operator not yet known has no ban.
-    registry.lock_organisation(tx, actor.uscc)
-    known = known_to(office, tx, case, actor.uscc)
+    known = known_to(office, tx, case, actor.uscc, now)
     decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(office.now()), request).outcome
+    return record(office, tx, decision, known, When.at_once(now), request).outcome
 
 
-def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm) -> Case:
+def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, now: datetime) -> Case:
     """Let one alarm of a locked case ring; returns the case as it is then.
 
     What happens is dated to the deadline; clocks that it starts count from today, when people can know of it.
@@ -104,9 +113,8 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm) -> Case:
     pack = office.pack_of(case)
     clock = clocks_of(case).get(alarm.timer)
     actor = Actor.timer(alarm.timer, case.city)
-    known = known_to(office, tx, case, case.uscc)
+    known = known_to(office, tx, case, case.uscc, now)
     decision = decide_alarm(pack, case, alarm, actor, known)
-    now = office.now()
     if decision is None or clock is None:
         timers.fire(tx, case.id, alarm, now)
         return case
@@ -114,9 +122,9 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm) -> Case:
     return record(office, tx, decision, known, When(day, start_of(day), now)).case
 
 
-def _with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case) -> Case:
+def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, now: datetime) -> Case:
     """A deadline binds whether or not a tick has noticed it: what is due in this case happens first."""
-    today = local_date(office.now())
+    today = local_date(now)
     while due := [
         (day, clock.timer, name, clock.sequence)
         for clock in clocks_of(case).values()
@@ -124,13 +132,12 @@ def _with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case) -> Ca
         if day <= today
     ]:
         _, timer, name, sequence = min(due)
-        case = ring(office, tx, case, Alarm(timer, sequence, name))
+        case = ring(office, tx, case, Alarm(timer, sequence, name), now)
     return case
 
 
-def known_to(office: Office, tx: Transaction, case: Case, uscc: str) -> Known:
+def known_to(office: Office, tx: Transaction, case: Case, uscc: str, now: datetime) -> Known:
     """What a decision about *case* may ask: facts and standing are read only if it does."""
-    today = office.today()
 
     def load_document() -> str:
         body = registry.document(tx, case.facts)
@@ -148,16 +155,22 @@ def known_to(office: Office, tx: Transaction, case: Case, uscc: str) -> Known:
             titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
         )
 
-    return Known(today, office.calendar, load_document, load_standing)
+    return Known(local_date(now), office.calendar, load_document, load_standing)
 
 
 def _request(
     request_id: str | None, target: str, event: str, actor: Actor, evidence: Mapping[str, Any]
 ) -> Request | None:
+    if not isinstance(evidence, Mapping) or not all(isinstance(key, str) for key in evidence):
+        raise WorkflowError("evidence must be a table of named values")
     if request_id is None:
         return None
-    asked = [target, event, actor.id, repr(sorted(evidence.items(), key=lambda item: item[0]))]
-    return Request(request_id, canonical.digest(canonical.dumps(asked)))
+    try:
+        check_id(request_id, "a request id")
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+    asked = json.dumps([target, event, actor.id, evidence], default=str, sort_keys=True)
+    return Request(request_id, canonical.digest(asked))
 
 
 def _answered(tx: Transaction, request: Request) -> Outcome | None:
@@ -168,5 +181,5 @@ def _answered(tx: Transaction, request: Request) -> Outcome | None:
     """
     row = history.by_request(tx, request.id)
     if row is not None and row.request_digest != request.digest:
-        raise Conflict(f"request id {request.id!r} was used for another act ({row.event} on {row.case_id})")
+        raise Conflict(f"request id {request.id!r} was used for another act")
     return Outcome.of(row) if row else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.perform import known_to
+from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
 from kjfh_workflow.errors import NotFound, Refusal, Refused
 from kjfh_workflow.policy.vocabulary import RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case
@@ -17,7 +17,7 @@ from kjfh_workflow.rules.criteria import Evaluation, evaluate
 from kjfh_workflow.rules.decision import decide
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.store import cases, history, registry, timers
-from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.database import CoreTransaction
 
 #: Refusals that better evidence cures: a screen asks for the evidence instead of showing them.
 _CURABLE = frozenset(
@@ -61,13 +61,14 @@ class CaseView:
     timeline: list[history.Row]
     alarms: list[dict[str, Any]]
     notices: list[dict[str, Any]]
-    #: Every ban of the operator, of every city: another city's does not bind here, but the clerk is shown it.
+    #: Every ban of the operator, of every city: another city's does not bind here, but the clerk is shown it,
+    #: without the other city's case.
     bans: list[dict[str, Any]]
     #: Texts a clerk should see.
     warnings: list[str]
 
 
-def load_readable(tx: Transaction, case_id: str, reader: Actor | None) -> Case:
+def load_readable(tx: CoreTransaction, case_id: str, reader: Actor | None) -> Case:
     """A case that *reader* may see (None: the program itself).
 
     Raises:
@@ -79,7 +80,7 @@ def load_readable(tx: Transaction, case_id: str, reader: Actor | None) -> Case:
     return case
 
 
-def view(office: Office, tx: Transaction, case_id: str, reader: Actor | None) -> CaseView:
+def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None) -> CaseView:
     """Everything about one case.
 
     Raises:
@@ -90,7 +91,7 @@ def view(office: Office, tx: Transaction, case_id: str, reader: Actor | None) ->
     facts = facts_of(tx, case)
     evaluation = evaluate(pack, case.type, facts, case.facts_on) if facts and case.facts_on else None
     rows = history.of_case(tx, case_id)
-    bans = registry.bans_of(tx, case.uscc)
+    bans = [{**ban, "case_id": None} if ban["city"] != case.city else ban for ban in registry.bans_of(tx, case.uscc)]
     return CaseView(
         case=case,
         state_label=pack.machines[case.kind].states[case.state].label,
@@ -116,19 +117,22 @@ def _decided(rows: list[history.Row]) -> Evaluation | None:
     return None
 
 
-def facts_of(tx: Transaction, case: Case) -> Facts | None:
+def facts_of(tx: CoreTransaction, case: Case) -> Facts | None:
     """The facts on file; None for a case without."""
     body = registry.document(tx, case.facts) if case.facts else None
     return Facts.model_validate_json(body) if body else None
 
 
-def possible_events(office: Office, tx: Transaction, case_id: str, actor: Actor) -> list[Possible]:
+def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Actor) -> list[Possible]:
     """Each event of the case's state, with yes, or every reason why not, for this actor.
+
+    To be asked in a transaction that is rolled back: what is overdue in the case happens first.
 
     Raises:
         NotFound: as ``load_readable``.
     """
-    case = load_readable(tx, case_id, actor)
+    now = office.now()
+    case = with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), now)
     pack = office.pack_of(case)
     machine = pack.machines[case.kind]
     found = []
@@ -138,7 +142,7 @@ def possible_events(office: Office, tx: Transaction, case_id: str, actor: Actor)
             continue
         refusals: tuple[Refusal, ...] = ()
         try:
-            decide(pack, case, event, actor, {}, known_to(office, tx, case, case.uscc))
+            decide(pack, case, event, actor, {}, known_to(office, tx, case, case.uscc, now))
         except Refused as error:
             refusals = error.refusals
         hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)
@@ -148,7 +152,7 @@ def possible_events(office: Office, tx: Transaction, case_id: str, actor: Actor)
     return found
 
 
-def banned_until(tx: Transaction, city: str, uscc: str, day: date) -> date | None:
+def banned_until(tx: CoreTransaction, city: str, uscc: str, day: date) -> date | None:
     """The last barred day of an operator in a city, if it is barred on *day*."""
     until = registry.banned_until(tx, city, uscc)
     return until if until is not None and day <= until else None
@@ -163,9 +167,3 @@ def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], t
     if len({row.policy_digest for row in rows}) > 1:
         found.append("本案办理期间政策包的内容被改动过，见时间线")
     return found
-
-
-def evidence_of(row: history.Row) -> dict[str, Any]:
-    """A row's evidence, read."""
-    evidence: dict[str, Any] = canonical.loads(row.evidence)
-    return evidence

@@ -131,6 +131,7 @@ def _effects(
     """What the act changed, complete enough to fold the case, its timers and its notices again."""
     rung, ban = decision.rung, decision.ban
     effects: dict[str, Any] = {
+        "kind": decision.before.kind if decision.before.version == 0 else None,
         "set": decision.changes,
         "slot": decision.slot,
         "started": {clock.timer: clock.as_data() for clock in decision.started},

@@ -16,19 +16,18 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from kjfh_workflow import resources
+from kjfh_workflow.casework import confirming, queries, ticks, verify
 from kjfh_workflow.casework import perform as acts
-from kjfh_workflow.casework import queries, ticks, verify
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.clock import Clock, SystemClock
-from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused
+from kjfh_workflow.errors import Conflict, Refused
 from kjfh_workflow.notices.render import Renderer
 from kjfh_workflow.policy.catalog import Catalog
-from kjfh_workflow.policy.vocabulary import CaseKind, RefusalCode, Role
+from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.calendar import china
-from kjfh_workflow.rules.case import Actor
-from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.rules.case import Actor, Reads
 from kjfh_workflow.store import cases, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Clash, Database, Transaction, joined
@@ -162,10 +161,10 @@ class Workflow:
         """What ``perform`` would do: the same call, rolled back; a refusal is told, not raised.
 
         Raises:
-            NotFound: no such case.
+            NotFound: no such case, or not this actor's to see.
         """
         with self._database.trying() as tx:
-            found = queries.load_readable(tx, case, None)
+            found = queries.load_readable(tx, case, by)
             try:
                 return acts.perform(self._office, tx, case, event, by, evidence or {})
             except Refused as error:
@@ -216,16 +215,9 @@ class Workflow:
             after: continue behind this id.
             limit: at most so many.
         """
-        wanted = wanted or Filter()
-        if reader is not None and Role.AUDITOR not in reader.roles:
-            if {*reader.roles} == {Role.APPLICANT}:
-                wanted = Filter(wanted.city, wanted.kind, wanted.state, reader.uscc)
-            elif wanted.city not in ("", reader.city):
-                return []
-            else:
-                wanted = Filter(reader.city, wanted.kind, wanted.state, wanted.uscc)
+        reads = reader.reads() if reader else Reads(everything=True)
         with self._database.reading() as tx:
-            return cases.find(tx, wanted, after=after, limit=limit)
+            return cases.find(tx, reads, wanted or Filter(), after=after, limit=limit)
 
     def allowed_events(self, case: str, *, by: Actor) -> list[Possible]:
         """Each event of the case's state, with yes, or all reasons why not, for this actor.
@@ -233,7 +225,7 @@ class Workflow:
         Raises:
             NotFound: if there is no such case, or it is not the actor's to see.
         """
-        with self._database.reading() as tx:
+        with self._database.trying() as tx:
             return queries.possible_events(self._office, tx, case, by)
 
     def banned_until(self, uscc: str, city: str) -> date | None:
@@ -243,10 +235,14 @@ class Workflow:
 
     # ---- proving -----------------------------------------------------------------------------------------------
 
-    def verify(self) -> verify.Report:
-        """Check every hash and chain, and fold every case again from its history."""
+    def verify(self, *, checkpoint: str = "") -> verify.Report:
+        """Check every hash and chain, fold every case again, and compare every other row with what that gives.
+
+        Args:
+            checkpoint: the hash of a checkpoint that was kept elsewhere; it must be among those on file.
+        """
         with self._database.reading() as tx:
-            return verify.verify_database(tx)
+            return verify.verify_database(tx, checkpoint)
 
     def checkpoint(self) -> history.Checkpoint | None:
         """Seal what has been written since the last checkpoint; None if nothing has."""
@@ -277,22 +273,8 @@ class Workflow:
             NotAuthorised: if *by* is no admin of the city.
             NotFound: for an unknown city, version or key.
         """
-        pack = self.catalog.pinned(city, version) if version else self.catalog.latest(city)
-        if by.city != city:
-            raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
-        if Role.ADMIN not in by.roles:
-            roles = pack.words("roles", Role.ADMIN)
-            raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event="确认", roles=roles)])
-        keys = [name for name, _ in pack.provisions()]
-        if key not in keys:
-            raise NotFound(f"{pack.name} has no provision {key!r}; see `kjfh policy open-questions {city}`")
-        now = self._office.now()
-        values = {
-            "city": city, "policy": pack.version, "key": key, "confirmed_by": by.name,
-            "confirmed_on": on or self.today, "note": note, "recorded_at": now,
-        }  # fmt: skip
         with self._database.writing() as tx:
-            registry.add_confirmation(tx, values)
+            confirming.confirm(self._office, tx, city, key, by, on or self.today, note, version)
 
     def confirmations(self, city: str, version: str) -> list[dict[str, Any]]:
         """What has been confirmed of a pack, oldest first."""

@@ -81,11 +81,14 @@ def export(ctx: click.Context, file: str, as_json: bool) -> None:
 
 @click.command("verify")
 @click.option("--export", "exported", type=click.Path(exists=True, dir_okay=False), help="Prove an export instead.")
+@click.option(
+    "--checkpoint", default="", metavar="HASH", help="A checkpoint's hash kept elsewhere: it must be on file."
+)
 @json_option
 @click.pass_context
-def verify_command(ctx: click.Context, exported: str | None, as_json: bool) -> int:
+def verify_command(ctx: click.Context, exported: str | None, checkpoint: str, as_json: bool) -> int:
     """Prove that the history is unbroken and every case is what it folds to; exits with 1 if not."""
-    report = verify.verify_export(Path(exported)) if exported else open_workflow(ctx).verify()
+    report = verify.verify_export(Path(exported)) if exported else open_workflow(ctx).verify(checkpoint=checkpoint)
     if as_json:
         print_json(report)
     else:

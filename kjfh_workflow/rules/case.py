@@ -11,8 +11,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from kjfh_workflow.policy.vocabulary import NEW, CaseKind, Level, Role
-from kjfh_workflow.rules.identifiers import check_uscc
+from kjfh_workflow.policy.vocabulary import NEW, OFFICE_ROLES, CaseKind, Level, Role
+from kjfh_workflow.rules.identifiers import check_id, check_uscc
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Which cases somebody may see; with nothing set, none."""
+
+    everything: bool = False
+    #: All cases of this city.
+    city: str = ""
+    #: All cases of this operator.
+    uscc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +43,19 @@ class Actor:
         """An actor from plain texts.
 
         Raises:
-            ValueError: for a role that does not exist or is not a person's, and for a code with a wrong check digit.
+            ValueError: for an id, name or city that is none, for a role that does not exist or is not a person's, and
+                for a code with a wrong check digit.
         """
+        check_id(actor_id, "an actor's id")
+        check_id(city, "an actor's city")
+        if name:
+            check_id(name, "an actor's name")
         names = (roles,) if isinstance(roles, str) else tuple(roles)
         allowed = [str(role) for role in Role if role not in (Role.TIMER, Role.CASE)]
         if unknown := [role for role in names if role not in allowed]:
             raise ValueError(f"unknown role {unknown[0]!r}; allowed: {', '.join(allowed)}")
+        if not names:
+            raise ValueError(f"an actor needs a role; allowed: {', '.join(allowed)}")
         code = check_uscc(uscc) if uscc else ""
         return cls(actor_id, name or actor_id, tuple(Role(role) for role in names), city, code)
 
@@ -46,13 +64,16 @@ class Actor:
         """The deadline *name*, acting at the end of its last day."""
         return cls(f"timer:{name}", name, (Role.TIMER,), city)
 
+    def reads(self) -> Reads:
+        """What the actor may see: applicants their own cases, offices their city's, auditors everything."""
+        applicant = self.uscc if Role.APPLICANT in self.roles else ""
+        office = self.city if OFFICE_ROLES & {*self.roles} else ""
+        return Reads(Role.AUDITOR in self.roles, office, applicant)
+
     def may_read(self, case: Case) -> bool:
-        """Applicants see their own cases, offices their city's, auditors everything."""
-        if Role.AUDITOR in self.roles:
-            return True
-        if self.owns(case):
-            return True
-        return any(role is not Role.APPLICANT for role in self.roles) and self.city == case.city
+        """Whether this case is the actor's to see."""
+        reads = self.reads()
+        return reads.everything or case.city == reads.city or (bool(reads.uscc) and case.uscc == reads.uscc)
 
     def owns(self, case: Case) -> bool:
         """Whether the actor stands for the case's operator."""

@@ -6,6 +6,7 @@ so only its check-digit arithmetic is used.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from stdnum.cn import uscc as _uscc
@@ -13,6 +14,20 @@ from stdnum.cn import uscc as _uscc
 #: The characters of a code; I, O, S, V and Z are left out by the standard.
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _LENGTH = 18
+
+
+_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
+
+
+def check_id(value: object, what: str) -> str:
+    """An id or a name that another system gave us: 1 to 128 characters, none of them invisible.
+
+    Raises:
+        ValueError: saying what is wrong with it.
+    """
+    if not isinstance(value, str) or not _ID.fullmatch(value) or not value.strip():
+        raise ValueError(f"{what} must be a text of 1 to 128 visible characters, not {value!r}")
+    return value
 
 
 @lru_cache(maxsize=65_536)  # a roster is read again and again, and the library takes 30 µs for each code

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, false, insert, or_, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import Conflict
 from kjfh_workflow.policy.vocabulary import CaseKind
-from kjfh_workflow.rules.case import Case
-from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.rules.case import Case, Reads
+from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import cases
 
@@ -54,11 +53,8 @@ _OPEN_OF_OPERATOR = Prepared(
 def load(tx: Transaction, case_id: str, *, lock: bool = False) -> Case | None:
     """One case; with *lock* nobody else can act on it until the transaction ends."""
     row = tx.fetch(_LOCK if lock else _READ, id=case_id)
-    return None if row is None else from_row(row)
-
-
-def from_row(row: Sequence[Any]) -> Case:
-    """A case from the columns ``COLUMNS`` in order."""
+    if row is None:
+        return None
     case_id, city, kind, policy, state, version, head, memory = row
     return Case(case_id, city, CaseKind(kind), policy, state, version, head, canonical.loads(memory))
 
@@ -105,8 +101,10 @@ class Filter:
     uscc: str = ""
 
 
-def find(tx: Transaction, wanted: Filter, *, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
-    """Cases in order of id, from the one behind *after* on: id, city, kind, type, state, level, uscc, name, …"""
+def find(
+    tx: CoreTransaction, reads: Reads, wanted: Filter, *, after: str = "", limit: int = 200
+) -> list[dict[str, Any]]:
+    """Cases that may be seen, in order of id, from the one behind *after* on: id, city, kind, type, state, level, …"""
     columns = (
         cases.c.id, cases.c.city, cases.c.kind, cases.c.type, cases.c.state, cases.c.level, cases.c.uscc,
         cases.c.name, cases.c.policy, cases.c.version, cases.c.opened_on, cases.c.changed_at,
@@ -121,16 +119,20 @@ def find(tx: Transaction, wanted: Filter, *, after: str = "", limit: int = 200) 
         )
         if value
     ]
+    if not reads.everything:
+        theirs = [cases.c.city == reads.city] if reads.city else []
+        own = [cases.c.uscc == reads.uscc] if reads.uscc else []
+        conditions.append(or_(false(), *theirs, *own))
     query = select(*columns).where(and_(cases.c.id > after, *conditions)).order_by(cases.c.id).limit(limit)
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
-def all_ids(tx: Transaction) -> list[str]:
+def all_ids(tx: CoreTransaction) -> list[str]:
     """Every case's id."""
     return [row[0] for row in tx.connection.execute(select(cases.c.id).order_by(cases.c.id))]
 
 
-def copies(tx: Transaction, case_id: str) -> dict[str, Any]:
-    """The columns that are copied out of a case's memory, to compare."""
-    columns = (cases.c.slot, cases.c.type, cases.c.level, cases.c.uscc, cases.c.name)
-    return dict(tx.connection.execute(select(*columns).where(cases.c.id == case_id)).mappings().one())
+def columns_of(tx: CoreTransaction, case_id: str) -> dict[str, Any] | None:
+    """All columns of a case's row, to compare."""
+    row = tx.connection.execute(select(cases).where(cases.c.id == case_id)).mappings().one_or_none()
+    return None if row is None else dict(row)

@@ -1,13 +1,15 @@
 """Opening the database, and the one transaction that an act is.
 
-SQLite is opened so that a writing transaction takes its lock at once (``BEGIN IMMEDIATE``): two people acting at
-once queue up instead of failing half-way. Which rows are written does not belong here.
+On SQLite a writing transaction takes its lock at once (``BEGIN IMMEDIATE``): two people acting at once queue up
+instead of failing half-way. Which rows are written does not belong here.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from threading import RLock
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
@@ -17,12 +19,10 @@ from sqlalchemy.pool import StaticPool
 from kjfh_workflow.errors import Conflict, WorkflowError
 from kjfh_workflow.store.prepared import Prepared
 
-#: Marks a connection that only reads: on SQLite it takes no write lock.
-_READ_ONLY = "kjfh_read_only"
-#: Takes the write lock at once: two acts queue up instead of failing half-way.
-_BEGIN_WRITING = "BEGIN IMMEDIATE"
 #: How long a writer waits for another, in seconds.
 _BUSY_SECONDS = 30
+#: Takes the write lock at once.
+_WRITING, _READING = "BEGIN IMMEDIATE", "BEGIN"
 
 
 class Clash(WorkflowError):
@@ -30,26 +30,19 @@ class Clash(WorkflowError):
 
 
 class Transaction:
-    """An open transaction: the driver's cursor for acts, SQLAlchemy's connection for everything rarer."""
+    """An open transaction that runs prepared statements on the driver's cursor: all that an act needs."""
 
-    def __init__(self, cursor: Any, dialect: Dialect, connection: Connection | None = None) -> None:
+    def __init__(self, cursor: Any, dialect: Dialect) -> None:
         self._cursor = cursor
         self._dialect = dialect
         self._driver: Any = dialect.loaded_dbapi
-        self._connection = connection
-
-    @property
-    def connection(self) -> Connection:
-        """For Core statements that are not prepared."""
-        assert self._connection is not None, "an act uses prepared statements only"  # noqa: S101
-        return self._connection
 
     def run(self, statement: Prepared, **values: Any) -> int:
         """Execute; returns the number of rows touched."""
         try:
             return int(statement.run(self._cursor, self._dialect, values).rowcount)
         except self._driver.Error as error:
-            raise self._translated(error) from error
+            raise _translated(error, self._dialect) from error
 
     def run_many(self, statement: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute once for each row; rows are few, so the driver's machinery for many would cost more."""
@@ -61,35 +54,36 @@ class Transaction:
         try:
             return statement.fetch(self._cursor, self._dialect, values)
         except self._driver.Error as error:
-            raise self._translated(error) from error
+            raise _translated(error, self._dialect) from error
 
     def fetch_all(self, statement: Prepared, **values: Any) -> list[Sequence[Any]]:
         """Every row."""
         try:
             return statement.fetch_all(self._cursor, self._dialect, values)
         except self._driver.Error as error:
-            raise self._translated(error) from error
+            raise _translated(error, self._dialect) from error
 
-    def _translated(self, error: Exception) -> Exception:
-        """The driver's errors as ours: a clash, a conflict, or SQLAlchemy's own kind."""
-        if isinstance(error, self._driver.IntegrityError):
-            return Clash(str(error))
-        if _is_conflict(error):
-            return Conflict(f"another transaction holds the case: {error}")
-        return sql_errors.DBAPIError.instance(None, None, error, self._driver.Error, dialect=self._dialect)
+
+class CoreTransaction(Transaction):
+    """The same with SQLAlchemy's connection, for statements that are rare and not prepared."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.connection.cursor(), connection.dialect)
+        self.connection = connection
 
 
 class Database:
     """An engine, and how this program opens transactions on it."""
 
-    def __init__(self, engine: Engine, begin: str = "") -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        #: How an act's transaction begins; empty where the driver begins it by itself.
-        self._begin = begin
+        # In memory there is one connection, so threads take turns; elsewhere each has its own.
+        alone = isinstance(engine.pool, StaticPool)
+        self._turn: AbstractContextManager[Any] = RLock() if alone else nullcontext()
 
     @classmethod
     def open(cls, url: str, *, sqlite_synchronous: str = "FULL") -> Database:
-        """Open ``sqlite:///file.db``, ``sqlite://`` (in memory) or ``postgresql+psycopg://…``.
+        """Open ``sqlite:///file.db``, ``sqlite://`` (in memory) or ``postgresql://…``.
 
         Raises:
             WorkflowError: for a URL that is none, or a driver that is not installed.
@@ -112,73 +106,100 @@ class Database:
         options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
         engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **options)
         _prepare_sqlite(engine, sqlite_synchronous)
-        return cls(engine, _BEGIN_WRITING)
+        return cls(engine)
 
     @contextmanager
     def acting(self) -> Iterator[Transaction]:
         """The transaction of one act, on the driver's own connection: commits at the end, rolls back on any error."""
-        pooled = self.engine.raw_connection()
-        try:
-            cursor = pooled.cursor()
-            if self._begin:
-                cursor.execute(self._begin)
-            yield Transaction(cursor, self.engine.dialect)
-            pooled.commit()
-        except BaseException:
-            pooled.rollback()
-            raise
-        finally:
-            pooled.close()
+        dialect = self.engine.dialect
+        driver: Any = dialect.loaded_dbapi
+        with self._turn:
+            pooled = self.engine.raw_connection()
+            try:
+                _begin(pooled, dialect, _WRITING)
+                yield Transaction(pooled.cursor(), dialect)
+                pooled.commit()
+            except driver.Error as error:
+                pooled.rollback()
+                raise _translated(error, dialect) from error
+            except BaseException:
+                pooled.rollback()
+                raise
+            finally:
+                pooled.close()
 
     @contextmanager
-    def writing(self) -> Iterator[Transaction]:
+    def writing(self) -> Iterator[CoreTransaction]:
         """A transaction for anything but acts: commits at the end, or rolls back on any error."""
-        with self.engine.begin() as connection:
-            yield _on(connection)
+        with self._turn, self.engine.begin() as connection:
+            begin_writing(connection)
+            yield CoreTransaction(connection)
 
     @contextmanager
-    def reading(self) -> Iterator[Transaction]:
-        """A transaction that only reads."""
-        with self.engine.connect() as connection:
-            yield _on(connection.execution_options(**{_READ_ONLY: True}))
+    def reading(self) -> Iterator[CoreTransaction]:
+        """A transaction that only reads, and sees one moment from its first statement to its last."""
+        with self._turn, self.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                _begin(connection.connection, connection.dialect, _READING)
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield CoreTransaction(connection)
 
     @contextmanager
-    def trying(self) -> Iterator[Transaction]:
+    def trying(self) -> Iterator[CoreTransaction]:
         """A writing transaction that is always rolled back."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
-            yield _on(connection)
+        with self._turn, self.engine.connect() as connection, connection.begin() as transaction:
+            begin_writing(connection)
+            yield CoreTransaction(connection)
             transaction.rollback()
 
 
 @contextmanager
-def joined(connection: Connection) -> Iterator[Transaction]:
+def joined(connection: Connection) -> Iterator[CoreTransaction]:
     """The host's transaction: a savepoint of it, so that a refusal or a clash leaves the host's own work alone."""
+    begin_writing(connection)
     with connection.begin_nested():
-        yield _on(connection)
+        yield CoreTransaction(connection)
 
 
-def _on(connection: Connection) -> Transaction:
-    return Transaction(connection.connection.cursor(), connection.dialect, connection)
+def begin_writing(connection: Connection) -> None:
+    """Really begin the transaction that SQLAlchemy believes has begun.
+
+    SQLite's driver puts it off until the first INSERT; a savepoint before that would commit by itself.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    _begin(connection.connection, connection.dialect, _WRITING)
 
 
-def _is_conflict(error: Exception) -> bool:
-    """SQLite's lock that was not had in time; PostgreSQL's serialisation failure and deadlock."""
-    return "database is locked" in str(error) or getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03")
+def _begin(pooled: Any, dialect: Dialect, statement: str) -> None:
+    if dialect.name != "sqlite" or pooled.driver_connection.in_transaction:
+        return
+    try:
+        pooled.cursor().execute(statement)
+    except sqlite3.Error as error:
+        raise _translated(error, dialect) from error
+
+
+def _translated(error: Exception, dialect: Dialect) -> Exception:
+    """The driver's errors as ours: a clash, a conflict, or SQLAlchemy's own kind."""
+    driver: Any = dialect.loaded_dbapi
+    if isinstance(error, driver.IntegrityError):
+        return Clash(str(error))
+    # SQLite's lock that was not had in time; PostgreSQL's serialisation failure, deadlock and lock timeout.
+    if "database is locked" in str(error) or getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03"):
+        return Conflict(f"another transaction holds the case: {error}")
+    return sql_errors.DBAPIError.instance(None, None, error, driver.Error, dialect=dialect)
 
 
 def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
-    """Journal, foreign keys, and transactions begun by us rather than by the driver."""
+    """Journal and foreign keys."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        with suppress(sqlite3.OperationalError):  # an auditor's read-only copy is read as it is
+            cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        read_only = connection.get_execution_options().get(_READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if read_only else _BEGIN_WRITING)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import bindparam, insert, select, text
 
 from kjfh_workflow import canonical
-from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import checkpoints, history
 
@@ -106,7 +106,7 @@ def of_case(tx: Transaction, case_id: str) -> list[Row]:
     return [Row(*found) for found in tx.fetch_all(_OF_CASE, case_id=case_id)]
 
 
-def positions(tx: Transaction, after: int = 0, batch: int = 1000) -> Iterator[tuple[int, Row]]:
+def positions(tx: CoreTransaction, after: int = 0, batch: int = 1000) -> Iterator[tuple[int, Row]]:
     """Every row in the order of writing, with its position, read in batches."""
     query = select(history.c.position, *_COLUMNS).order_by(history.c.position).limit(batch)
     while True:
@@ -135,20 +135,20 @@ class Checkpoint:
         return canonical.digest(canonical.dumps(said))
 
 
-def all_checkpoints(tx: Transaction) -> list[Checkpoint]:
+def all_checkpoints(tx: CoreTransaction) -> list[Checkpoint]:
     """Every checkpoint, in order."""
     rows = tx.connection.execute(select(checkpoints).order_by(checkpoints.c.number))
     return [Checkpoint(*row) for row in rows]
 
 
-def make_checkpoint(tx: Transaction, at: datetime) -> Checkpoint | None:
+def make_checkpoint(tx: CoreTransaction, at: datetime) -> Checkpoint | None:
     """Seal what has been written since the last checkpoint; None if nothing has.
 
     Writers are held off meanwhile: positions are handed out before a transaction commits, so only without
     writers is everything below the highest position really there.
     """
     if tx.connection.dialect.name == "postgresql":
-        tx.connection.execute(text("LOCK TABLE history IN SHARE MODE"))
+        tx.connection.execute(text("LOCK TABLE kjfh_history IN SHARE MODE"))
     earlier = all_checkpoints(tx)
     last = earlier[-1] if earlier else Checkpoint(0, 0, 0, at, "")
     digest, count, position = RowsDigest(), 0, last.position
@@ -176,11 +176,6 @@ class RowsDigest:
     def hex(self) -> str:
         """The digest so far."""
         return self._hash
-
-
-def count_rows(tx: Transaction) -> int:
-    """How many acts there are."""
-    return int(tx.connection.execute(select(func.count()).select_from(history)).scalar_one())
 
 
 def _instant(value: datetime) -> str:

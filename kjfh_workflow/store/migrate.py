@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, MetaData, Table, inspect, select
 
 from kjfh_workflow.errors import SchemaMismatch
+from kjfh_workflow.store.database import begin_writing
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+#: Our own, so that a host that uses alembic too keeps its own.
+VERSION_TABLE = "kjfh_alembic_version"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -32,10 +35,10 @@ def newest() -> str:
 
 def current(engine: Engine) -> str:
     """The database's revision; empty where there is no schema of ours."""
-    if not inspect(engine).has_table("alembic_version"):
+    if not inspect(engine).has_table(VERSION_TABLE):
         return ""
     with engine.connect() as connection:
-        table = Table("alembic_version", MetaData(), autoload_with=connection)
+        table = Table(VERSION_TABLE, MetaData(), autoload_with=connection)
         return str(connection.execute(select(table.c.version_num)).scalar() or "")
 
 
@@ -52,6 +55,7 @@ def upgrade(engine: Engine) -> str:
 
     config = _config()
     with engine.begin() as connection:
+        begin_writing(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return newest()

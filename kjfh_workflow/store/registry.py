@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
-from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import bans, confirmations, documents, notices, organisations
 
@@ -55,10 +55,21 @@ def add_ban(tx: Transaction, values: Mapping[str, Any]) -> None:
     tx.run(_ADD_BAN, **values)
 
 
-def bans_of(tx: Transaction, uscc: str) -> list[dict[str, Any]]:
+def bans_of(tx: CoreTransaction, uscc: str) -> list[dict[str, Any]]:
     """Every ban of an operator in every city, oldest first."""
     query = select(bans).where(bans.c.uscc == uscc).order_by(bans.c.since, bans.c.case_id)
     return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def all_bans(tx: CoreTransaction) -> list[dict[str, Any]]:
+    """Every ban of every operator."""
+    return [dict(row) for row in tx.connection.execute(select(bans)).mappings()]
+
+
+def all_organisations(tx: CoreTransaction) -> list[tuple[str, str]]:
+    """(code, name) of every operator."""
+    rows = tx.connection.execute(select(organisations.c.uscc, organisations.c.name))
+    return [(row.uscc, row.name) for row in rows]
 
 
 def add_document(tx: Transaction, digest: str, body: str) -> None:
@@ -73,7 +84,7 @@ def document(tx: Transaction, digest: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def all_documents(tx: Transaction) -> Iterator[tuple[str, str]]:
+def all_documents(tx: CoreTransaction) -> Iterator[tuple[str, str]]:
     """(digest, text) of every document, one after the other."""
     for row in tx.connection.execute(select(documents).execution_options(yield_per=100)):
         yield row.digest, row.body
@@ -84,18 +95,18 @@ def add_notices(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.run_many(_ADD_NOTICE, rows)
 
 
-def notices_of(tx: Transaction, case_id: str) -> list[dict[str, Any]]:
+def notices_of(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
     """A case's notices in order of queueing."""
     query = select(notices).where(notices.c.case_id == case_id).order_by(notices.c.version, notices.c.id)
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
-def add_confirmation(tx: Transaction, values: Mapping[str, Any]) -> None:
+def add_confirmation(tx: CoreTransaction, values: Mapping[str, Any]) -> None:
     """Record that the bureau has confirmed a provision: city, policy, key, confirmed_by, confirmed_on, …"""
     tx.connection.execute(insert(confirmations).values(**values))
 
 
-def confirmations_of(tx: Transaction, city: str, policy: str) -> list[dict[str, Any]]:
+def confirmations_of(tx: CoreTransaction, city: str, policy: str) -> list[dict[str, Any]]:
     """All confirmations of a pack's provisions, oldest first."""
     query = (
         select(confirmations)

@@ -1,5 +1,7 @@
 """The tables. What may change in a row, and what never does.
 
+Their names begin with ``kjfh_``, because they may live beside a host program's own.
+
 ``history``, ``documents``, ``notices``, ``bans``, ``checkpoints`` and ``confirmations`` are append-only: the database
 itself refuses UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and
 ``timers`` the index of its alarms: both can be computed again and compared (``kjfh verify``).
@@ -67,7 +69,7 @@ _Json = Text
 _RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 organisations = Table(
-    "organisations",
+    "kjfh_organisations",
     metadata,
     Column("uscc", String(18), primary_key=True),
     Column("name", Text, nullable=False),
@@ -75,7 +77,7 @@ organisations = Table(
 )
 
 cases = Table(
-    "cases",
+    "kjfh_cases",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("city", String(64), nullable=False),
@@ -91,20 +93,20 @@ cases = Table(
     # Copies out of memory, to search and list by.
     Column("type", String(64), nullable=False),
     Column("level", String(16)),
-    Column("uscc", String(18), ForeignKey("organisations.uscc"), nullable=False),
+    Column("uscc", String(18), ForeignKey("kjfh_organisations.uscc"), nullable=False),
     Column("name", Text, nullable=False),
     Column("opened_on", Date, nullable=False),
     Column("changed_at", Instant, nullable=False),
-    Index("ix_cases_city_kind_state", "city", "kind", "state"),
-    Index("ix_cases_uscc", "uscc"),
+    Index("ix_kjfh_cases_city_kind_state", "city", "kind", "state"),
+    Index("ix_kjfh_cases_uscc", "uscc"),
 )
 
 history = Table(
-    "history",
+    "kjfh_history",
     metadata,
     # Order of writing, across cases.
     Column("position", _RowNumber, primary_key=True, autoincrement=True),
-    Column("case_id", String(64), ForeignKey("cases.id"), nullable=False),
+    Column("case_id", String(64), ForeignKey("kjfh_cases.id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("event", String(64), nullable=False),
     Column("source", String(64), nullable=False),
@@ -131,16 +133,16 @@ history = Table(
 )
 
 documents = Table(
-    "documents",
+    "kjfh_documents",
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("body", Text, nullable=False),
 )
 
 timers = Table(
-    "timers",
+    "kjfh_timers",
     metadata,
-    Column("case_id", String(64), ForeignKey("cases.id"), primary_key=True),
+    Column("case_id", String(64), ForeignKey("kjfh_cases.id"), primary_key=True),
     Column("timer", String(64), primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("alarm", String(32), primary_key=True),
@@ -153,11 +155,11 @@ timers = Table(
 )
 
 notices = Table(
-    "notices",
+    "kjfh_notices",
     metadata,
     # "<case>/<history version>/<n>"
     Column("id", String(96), primary_key=True),
-    Column("case_id", String(64), ForeignKey("cases.id"), nullable=False),
+    Column("case_id", String(64), ForeignKey("kjfh_cases.id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("city", String(64), nullable=False),
     Column("notice", String(64), nullable=False),
@@ -171,20 +173,20 @@ notices = Table(
 )
 
 bans = Table(
-    "bans",
+    "kjfh_bans",
     metadata,
-    Column("case_id", String(64), ForeignKey("cases.id"), primary_key=True),
+    Column("case_id", String(64), ForeignKey("kjfh_cases.id"), primary_key=True),
     Column("city", String(64), nullable=False),
-    Column("uscc", String(18), ForeignKey("organisations.uscc"), nullable=False),
+    Column("uscc", String(18), ForeignKey("kjfh_organisations.uscc"), nullable=False),
     Column("since", Date, nullable=False),
     # The last barred day.
     Column("until", Date, nullable=False),
     Column("article", String(64), nullable=False),
-    Index("ix_bans_uscc_city_until", "uscc", "city", "until"),
+    Index("ix_kjfh_bans_uscc_city_until", "uscc", "city", "until"),
 )
 
 checkpoints = Table(
-    "checkpoints",
+    "kjfh_checkpoints",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
     # Covers history up to this position.
@@ -196,7 +198,7 @@ checkpoints = Table(
 )
 
 confirmations = Table(
-    "confirmations",
+    "kjfh_confirmations",
     metadata,
     Column("id", _RowNumber, primary_key=True, autoincrement=True),
     Column("city", String(64), nullable=False),
@@ -207,13 +209,13 @@ confirmations = Table(
     Column("confirmed_on", Date, nullable=False),
     Column("note", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Index("ix_confirmations_city_policy", "city", "policy"),
+    Index("ix_kjfh_confirmations_city_policy", "city", "policy"),
     sqlite_autoincrement=True,
 )
 
 #: What is due next: only armed alarms are in it, so it stays small however many have rung.
 Index(
-    "ix_timers_armed",
+    "ix_kjfh_timers_armed",
     timers.c.rings_at,
     sqlite_where=timers.c.outcome == "armed",
     postgresql_where=timers.c.outcome == "armed",

@@ -12,13 +12,11 @@ from sqlalchemy import bindparam, insert, literal_column, select, update
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.rules.clocks import Clock
 from kjfh_workflow.rules.decision import Alarm
-from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import timers
 
 ARMED, FIRED, CANCELLED = "armed", "fired", "cancelled"
-#: How many due alarms are read at once.
-BATCH = 100
 #: Written out in the statements, so that the partial index over armed alarms is used.
 _IS_ARMED_SQL = timers.c.outcome == literal_column(f"'{ARMED}'")
 
@@ -36,7 +34,7 @@ _DUE = Prepared(
     select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.rings_at)
     .where(_IS_ARMED_SQL, timers.c.rings_at <= bindparam("now"))
     .order_by(timers.c.rings_at, timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm)
-    .limit(BATCH)
+    .limit(bindparam("at_most"))
 )
 _IS_ARMED = Prepared(select(timers.c.due).where(*_THIS_CLOCK, timers.c.alarm == bindparam("alarm_is")))
 
@@ -94,19 +92,19 @@ def is_armed(tx: Transaction, case_id: str, alarm: Alarm) -> bool:
     return found is not None
 
 
-def due(tx: Transaction, now: datetime) -> list[Due]:
-    """The armed alarms whose time has come, oldest first, at most ``BATCH``."""
-    rows = tx.fetch_all(_DUE, now=now)
+def due(tx: Transaction, now: datetime, at_most: int) -> list[Due]:
+    """The armed alarms whose time has come, oldest first."""
+    rows = tx.fetch_all(_DUE, now=now, at_most=at_most)
     return [Due(row[0], Alarm(row[1], row[2], row[3]), row[4]) for row in rows]
 
 
-def next_ring(tx: Transaction) -> datetime | None:
+def next_ring(tx: CoreTransaction) -> datetime | None:
     """When the next armed alarm rings; None if none is armed."""
     query = select(timers.c.rings_at).where(_IS_ARMED_SQL).order_by(timers.c.rings_at).limit(1)
     return tx.connection.execute(query).scalar()
 
 
-def of_case(tx: Transaction, case_id: str) -> list[dict[str, Any]]:
+def of_case(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
     """All alarms of a case, in order of ringing."""
     query = select(timers).where(timers.c.case_id == case_id).order_by(timers.c.rings_at, timers.c.timer)
     return [dict(row) for row in tx.connection.execute(query).mappings()]

@@ -15,17 +15,17 @@ down_revision = None
 def upgrade() -> None:
     """Create everything."""
     op.create_table(
-        "checkpoints",
+        "kjfh_checkpoints",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("row_count", sa.BigInteger(), nullable=False),
         sa.Column("made_at", Instant(), nullable=False),
         sa.Column("previous", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_checkpoints")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_kjfh_checkpoints")),
     )
     op.create_table(
-        "confirmations",
+        "kjfh_confirmations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("city", sa.String(length=64), nullable=False),
         sa.Column("policy", sa.String(length=32), nullable=False),
@@ -34,25 +34,25 @@ def upgrade() -> None:
         sa.Column("confirmed_on", sa.Date(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("recorded_at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_confirmations")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kjfh_confirmations")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_confirmations_city_policy", "confirmations", ["city", "policy"], unique=False)
+    op.create_index("ix_kjfh_confirmations_city_policy", "kjfh_confirmations", ["city", "policy"], unique=False)
     op.create_table(
-        "documents",
+        "kjfh_documents",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_documents")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_kjfh_documents")),
     )
     op.create_table(
-        "organisations",
+        "kjfh_organisations",
         sa.Column("uscc", sa.String(length=18), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("first_seen_at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("uscc", name=op.f("pk_organisations")),
+        sa.PrimaryKeyConstraint("uscc", name=op.f("pk_kjfh_organisations")),
     )
     op.create_table(
-        "cases",
+        "kjfh_cases",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("city", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
@@ -68,27 +68,27 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("opened_on", sa.Date(), nullable=False),
         sa.Column("changed_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(["uscc"], ["organisations.uscc"], name=op.f("fk_cases_uscc")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
-        sa.UniqueConstraint("slot", name=op.f("uq_cases_slot")),
+        sa.ForeignKeyConstraint(["uscc"], ["kjfh_organisations.uscc"], name=op.f("fk_kjfh_cases_uscc")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kjfh_cases")),
+        sa.UniqueConstraint("slot", name=op.f("uq_kjfh_cases_slot")),
     )
-    op.create_index("ix_cases_city_kind_state", "cases", ["city", "kind", "state"], unique=False)
-    op.create_index("ix_cases_uscc", "cases", ["uscc"], unique=False)
+    op.create_index("ix_kjfh_cases_city_kind_state", "kjfh_cases", ["city", "kind", "state"], unique=False)
+    op.create_index("ix_kjfh_cases_uscc", "kjfh_cases", ["uscc"], unique=False)
     op.create_table(
-        "bans",
+        "kjfh_bans",
         sa.Column("case_id", sa.String(length=64), nullable=False),
         sa.Column("city", sa.String(length=64), nullable=False),
         sa.Column("uscc", sa.String(length=18), nullable=False),
         sa.Column("since", sa.Date(), nullable=False),
         sa.Column("until", sa.Date(), nullable=False),
         sa.Column("article", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_bans_case_id")),
-        sa.ForeignKeyConstraint(["uscc"], ["organisations.uscc"], name=op.f("fk_bans_uscc")),
-        sa.PrimaryKeyConstraint("case_id", name=op.f("pk_bans")),
+        sa.ForeignKeyConstraint(["case_id"], ["kjfh_cases.id"], name=op.f("fk_kjfh_bans_case_id")),
+        sa.ForeignKeyConstraint(["uscc"], ["kjfh_organisations.uscc"], name=op.f("fk_kjfh_bans_uscc")),
+        sa.PrimaryKeyConstraint("case_id", name=op.f("pk_kjfh_bans")),
     )
-    op.create_index("ix_bans_uscc_city_until", "bans", ["uscc", "city", "until"], unique=False)
+    op.create_index("ix_kjfh_bans_uscc_city_until", "kjfh_bans", ["uscc", "city", "until"], unique=False)
     op.create_table(
-        "history",
+        "kjfh_history",
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("case_id", sa.String(length=64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -111,14 +111,14 @@ def upgrade() -> None:
         sa.Column("policy_digest", sa.String(length=64), nullable=False),
         sa.Column("previous", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_history_case_id")),
-        sa.PrimaryKeyConstraint("position", name=op.f("pk_history")),
-        sa.UniqueConstraint("case_id", "version", name=op.f("uq_history_case_id_version")),
-        sa.UniqueConstraint("request_id", name=op.f("uq_history_request_id")),
+        sa.ForeignKeyConstraint(["case_id"], ["kjfh_cases.id"], name=op.f("fk_kjfh_history_case_id")),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_kjfh_history")),
+        sa.UniqueConstraint("case_id", "version", name=op.f("uq_kjfh_history_case_id_version")),
+        sa.UniqueConstraint("request_id", name=op.f("uq_kjfh_history_request_id")),
         sqlite_autoincrement=True,
     )
     op.create_table(
-        "notices",
+        "kjfh_notices",
         sa.Column("id", sa.String(length=96), nullable=False),
         sa.Column("case_id", sa.String(length=64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -129,14 +129,14 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("queued_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_notices_case_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+        sa.ForeignKeyConstraint(["case_id"], ["kjfh_cases.id"], name=op.f("fk_kjfh_notices_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kjfh_notices")),
         sa.UniqueConstraint(
-            "case_id", "version", "notice", "role", name=op.f("uq_notices_case_id_version_notice_role")
+            "case_id", "version", "notice", "role", name=op.f("uq_kjfh_notices_case_id_version_notice_role")
         ),
     )
     op.create_table(
-        "timers",
+        "kjfh_timers",
         sa.Column("case_id", sa.String(length=64), nullable=False),
         sa.Column("timer", sa.String(length=64), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
@@ -146,18 +146,27 @@ def upgrade() -> None:
         sa.Column("rings_at", Instant(), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("settled_at", Instant(), nullable=True),
-        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_timers_case_id")),
-        sa.PrimaryKeyConstraint("case_id", "timer", "sequence", "alarm", name=op.f("pk_timers")),
+        sa.ForeignKeyConstraint(["case_id"], ["kjfh_cases.id"], name=op.f("fk_kjfh_timers_case_id")),
+        sa.PrimaryKeyConstraint("case_id", "timer", "sequence", "alarm", name=op.f("pk_kjfh_timers")),
     )
     op.create_index(
-        "ix_timers_armed",
-        "timers",
+        "ix_kjfh_timers_armed",
+        "kjfh_timers",
         ["rings_at"],
         unique=False,
         sqlite_where=sa.text("outcome = 'armed'"),
         postgresql_where=sa.text("outcome = 'armed'"),
     )
     dialect = op.get_bind().dialect.name
-    append_only = ("history", "documents", "notices", "bans", "checkpoints", "confirmations")
-    for statement in (*refuse_changes(dialect, append_only), *settle_once(dialect)):
+    append_only = {
+        "kjfh_history": "position",
+        "kjfh_documents": "digest",
+        "kjfh_notices": "id",
+        "kjfh_bans": "case_id",
+        "kjfh_checkpoints": "number",
+        "kjfh_confirmations": "id",
+    }
+    key = ("case_id", "timer", "sequence", "alarm")
+    fixed = (*key, "due", "provisional", "rings_at")
+    for statement in (*refuse_changes(dialect, append_only), *settle_once(dialect, "kjfh_timers", key, fixed)):
         op.execute(statement)

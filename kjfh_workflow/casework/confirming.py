@@ -1,0 +1,44 @@
+"""Recording that the bureau has confirmed what the text leaves open. What is open is listed in ``policy.coverage``."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.errors import NotAuthorised, NotFound
+from kjfh_workflow.policy.vocabulary import RefusalCode, Role
+from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.store import registry
+from kjfh_workflow.store.database import CoreTransaction
+
+
+def confirm(
+    office: Office, tx: CoreTransaction, city: str, key: str, by: Actor, on: date, note: str, version: str
+) -> None:
+    """Record one confirmation; an earlier one of the same provision stays on file.
+
+    Raises:
+        NotAuthorised: if *by* is no admin of the city.
+        NotFound: for an unknown city, version or key.
+    """
+    pack = office.catalog.pinned(city, version) if version else office.catalog.latest(city)
+    if by.city != city:
+        raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
+    if Role.ADMIN not in by.roles:
+        roles = pack.words("roles", Role.ADMIN)
+        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event="确认", roles=roles)])
+    if key not in dict(pack.provisions()):
+        raise NotFound(f"{pack.name} has no provision {key!r}; see `kjfh policy open-questions {city}`")
+    registry.add_confirmation(
+        tx,
+        {
+            "city": city,
+            "policy": pack.version,
+            "key": key,
+            "confirmed_by": by.name,
+            "confirmed_on": on,
+            "note": note,
+            "recorded_at": office.now(),
+        },
+    )
