@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
-from tests.bureau import Bureau
+from kjfh_workflow import Actor, WorkflowError
+from kjfh_workflow.casework import ticks
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.perform import ring
+from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.decision import Alarm
+from kjfh_workflow.store.database import Transaction
+from tests.bureau import Bureau, uscc
 
 
 def due(bureau: Bureau, case: str, timer: str) -> date | None:
@@ -161,3 +168,32 @@ def test_a_tick_with_nothing_due_does_nothing(desk: Bureau) -> None:
     desk.reviewed()
     assert desk.workflow.tick() == 0
     assert desk.workflow.next_ring() is not None
+
+
+def test_a_reminder_moved_onto_today_is_sent_on_the_rest_day_instead_of_never(desk: Bureau) -> None:
+    case = desk.on(date(2021, 3, 11)).reviewed()
+    desk.on(date(2021, 3, 12)).act(case, "return_for_correction", desk.clerk, missing=["证明"], working_days=5)
+    assert due(desk, case, "correction_due") == date(2021, 3, 19)
+    desk.on(date(2021, 3, 14)).workflow.tick()  # Sunday, five days ahead; the Friday before is the day of the return
+    assert ("correction_reminder", "applicant") in sent(desk, case)
+
+
+def test_one_alarm_that_fails_does_not_hold_up_the_others(desk: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = desk.reviewed()
+    second = desk.submit(type="makerspace", who=Actor.of("n", "applicant", "yuyao", uscc=uscc(9))).case
+    desk.act(second, "accept", desk.clerk)
+    for case in (first, second):
+        desk.act(case, "return_for_correction", desk.clerk, missing=["证明"])
+    def broken(office: Office, tx: Transaction, case: Case, alarm: Alarm, now: datetime) -> Case:
+        if case.id == first:
+            raise WorkflowError("the pack has gone")
+        return ring(office, tx, case, alarm, now)
+
+    monkeypatch.setattr(ticks, "ring", broken)
+    desk.on(date(2021, 6, 1))
+    with pytest.raises(WorkflowError, match=f"could not ring and stay armed:\n  {first}"):
+        desk.workflow.tick()
+    assert (desk.state(first), desk.state(second)) == ("correction", "lapsed")
+    monkeypatch.undo()
+    desk.workflow.tick()
+    assert desk.state(first) == "lapsed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import random
 import signal
 import subprocess
@@ -12,8 +14,9 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from kjfh_workflow import Conflict, Outcome, Refused
-from tests.bureau import Bureau
+from kjfh_workflow import Actor, Conflict, Outcome, Refused
+from kjfh_workflow.store.history import Row
+from tests.bureau import MATERIALS, Bureau, facts, uscc
 
 ROOT = Path(__file__).parent.parent
 
@@ -94,8 +97,48 @@ def test_a_submission_and_a_ban_at_once_queue_up(bureau: Bureau, database_url: s
         assert submission.codes == ("banned",)
     else:
         assert isinstance(submission, Outcome)
+        rows = [row.event for row in exported(bureau)]
+        assert rows.index("submit", 1) < rows.index("find_fraud"), "nobody submits behind its own ban"
     assert bureau.workflow.verify().holds
     other.workflow.close()
+
+
+def exported(bureau: Bureau) -> list[Row]:
+    """All history in the order of writing."""
+    out = io.StringIO()
+    bureau.workflow.export(out)
+    return [Row.from_data(data["row"]) for line in out.getvalue().splitlines() if "row" in (data := json.loads(line))]
+
+
+def test_threads_take_turns_on_a_database_in_memory() -> None:
+    office = Bureau("sqlite://")
+    results = at_once(
+        *(
+            lambda n=n: office.submit(Actor.of(f"op{n}", "applicant", "yuyao", uscc=uscc(n)))  # type: ignore[misc]
+            for n in range(8)
+        )
+    )
+    assert len(won(results)) == 8
+    assert office.workflow.verify().holds
+    office.workflow.close()
+
+
+def test_one_request_to_open_a_case_sent_at_once_opens_one(bureau: Bureau, database_url: str) -> None:
+    bureau.act(bureau.submit().case, "withdraw", bureau.operator)  # the operator is known from now on
+    offices = [Bureau(database_url) for _ in range(4)]
+    given = {"type": "incubator", "facts": facts(), "materials": MATERIALS["yuyao"]}
+    results = at_once(
+        *(
+            lambda office=office: office.workflow.open_case(  # type: ignore[misc]
+                "application", "submit", by=office.operator, evidence=given, request_id="r"
+            )
+            for office in offices
+        )
+    )
+    assert len({outcome.case for outcome in won(results)}) == 1
+    assert len(won(results)) == 4
+    for office in offices:
+        office.workflow.close()
 
 
 def test_the_same_request_sent_at_once_is_done_once(bureau: Bureau, database_url: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from kjfh_workflow import Actor, Outcome, Refused
+from kjfh_workflow import Actor, NotFound, Outcome, Refused
 from kjfh_workflow.policy.vocabulary import CaseKind
 from tests.bureau import CIXI_USCC, MATERIALS, Bureau, facts, uscc
 
@@ -96,7 +97,7 @@ class Lives(RuleBasedStateMachine):
         targets = [case, *self.titles_of(case)]
         for target in targets:
             before = self.fingerprint()
-            seen = self.bureau.workflow.preview(target, event, by=actor, evidence=evidence) if seen_first else None
+            seen = self.preview(target, event, actor, evidence) if seen_first else None
             assert self.fingerprint() == before, "a preview leaves nothing behind"
             refused: tuple[str, ...] = ()
             try:
@@ -109,6 +110,13 @@ class Lives(RuleBasedStateMachine):
             else:
                 assert role not in ("stranger", "auditor", "other_city")
                 self.check(outcome, seen)
+
+    def preview(self, case: str, event: str, actor: Actor, evidence: dict[str, object]) -> Outcome | None:
+        if actor.may_read(self.bureau.workflow.case(case).case):
+            return self.bureau.workflow.preview(case, event, by=actor, evidence=evidence)
+        with pytest.raises(NotFound):
+            self.bureau.workflow.preview(case, event, by=actor, evidence=evidence)
+        return None
 
     def check(self, outcome: Outcome, seen: Outcome | None) -> None:
         self.acts += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kjfh_workflow import PolicyError, Workflow
+from kjfh_workflow import Actor, PolicyError, Workflow
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.notices.render import Renderer
 from kjfh_workflow.resources import templates_dir
@@ -126,3 +126,57 @@ def test_a_missing_template_is_known_before_anything_is_sent(tmp_path: Path) -> 
     renderer = Renderer([tmp_path])
     assert not renderer.has_template("yuyao", "revoked")
     assert Renderer([tmp_path, templates_dir()]).has_template("yuyao", "revoked")
+
+
+def test_a_letter_claims_no_basis_that_the_text_lacks(lived: dict[str, str]) -> None:
+    in_text = "依据：《余姚市科技企业孵化器管理办法》（余科〔2021〕2号）第"
+    for notice in ("disqualified", "recognition_granted", "preliminary_passed", "revoked"):
+        assert in_text in lived[notice], notice
+    for notice in ("correction_requested", "application_lapsed", "application_rejected"):
+        assert in_text not in lived[notice], notice
+        assert "确定的办理程序" in lived[notice], notice
+
+
+def test_a_revocation_names_its_ground_and_the_article_it_was_proposed_under(lived: dict[str, str]) -> None:
+    for notice in ("revocation_proposed", "revoked"):
+        assert "事由：申报材料造假" in lived[notice]
+        assert "依据：《余姚市科技企业孵化器管理办法》（余科〔2021〕2号）第十四条" in lived[notice]
+
+
+def test_a_second_return_does_not_claim_to_be_the_only_one(desk: Bureau) -> None:
+    case = desk.reviewed()
+    desk.act(case, "return_for_correction", desk.clerk, missing=["甲"])
+    assert "现一次性告知" in letters(desk, case)["correction_requested"]
+    desk.act(case, "resubmit", desk.operator)
+    desk.act(case, "return_for_correction", desk.clerk, missing=["乙"], reason="新问题")
+    assert "现再次告知" in letters(desk, case)["correction_requested"]
+
+
+def test_a_letter_noticed_late_gives_the_legal_day_and_is_dated_when_written(desk: Bureau) -> None:
+    case = desk.submit().case
+    desk.on(date(2021, 3, 10)).act(case, "find_fraud", desk.lead, finding="虚报")
+    desk.on(date(2023, 4, 20)).workflow.tick()
+    ended = letters(desk, case)["ban_ended"]
+    assert "自2023年3月11日起可以申报" in ended
+    assert ended.rstrip().endswith("2023年4月20日")
+
+
+def test_nobody_is_told_it_may_apply_while_another_ban_runs(desk: Bureau) -> None:
+    first = desk.submit().case
+    desk.act(first, "withdraw", desk.operator)
+    second = desk.submit().case
+    desk.act(second, "withdraw", desk.operator)
+    desk.on(date(2021, 3, 2)).act(first, "find_fraud", desk.lead, finding="虚报甲")
+    desk.on(date(2021, 6, 1)).act(second, "find_fraud", desk.lead, finding="虚报乙")
+    desk.on(date(2023, 3, 3)).workflow.tick()
+    assert "ban_ended" not in letters(desk, first)
+    desk.on(date(2023, 6, 2)).workflow.tick()
+    assert "ban_ended" in letters(desk, second)
+
+
+def test_cixi_is_cited_as_its_plan_is_divided(desk: Bureau) -> None:
+    who = Actor.of("op", "applicant", "cixi", uscc="91330282MA2E00700J")
+    given = {"type": "makerspace", "facts": facts("cixi-makerspace"), "materials": MATERIALS["cixi"]}
+    desk.on(date(2021, 6, 1))
+    case = desk.workflow.open_case("application", "submit", by=who, city="cixi", evidence=given).case
+    assert "三年行动计划（2021-2023年）》第二部分" in letters(desk, case)["application_received"]

@@ -144,7 +144,9 @@ def test_missing_evidence_is_named_and_blank_text_is_missing(desk: Bureau) -> No
     case = desk.reviewed()
     assert desk.refused(case, "reject", desk.lead) == {"evidence_missing"}
     assert desk.refused(case, "reject", desk.lead, reason="") == {"evidence_missing"}
-    assert desk.refused(case, "reject", desk.lead, reason="   ") == {"evidence_invalid"}
+    assert desk.refused(case, "reject", desk.lead, reason="   ") == {"evidence_missing"}
+    assert desk.refused(case, "return_for_correction", desk.clerk, missing=[" "]) == {"evidence_missing"}
+    assert desk.refused(case, "reject", desk.lead, reason="看不见\u200b") == {"evidence_invalid"}
 
 
 def test_evidence_that_the_event_does_not_know_is_refused(desk: Bureau) -> None:
@@ -413,3 +415,19 @@ def test_a_code_is_the_same_however_it_is_typed(desk: Bureau) -> None:
     case = desk.submit().case
     same = Actor.of("op", "applicant", "yuyao", uscc=" 91330281 ma2b00001p ")
     assert desk.workflow.case(case, reader=same).case.id == case
+
+
+def test_who_made_a_dropped_proposal_may_decide_the_next_one(desk: Bureau) -> None:
+    _, title = desk.recognised()
+    former = Actor.of("x", ["tech_clerk", "tech_lead"], "yuyao")
+    desk.act(title, "propose_revocation", former, ground="甲", article="第十四条")
+    desk.act(title, "drop_revocation", desk.lead, reason="不成立")
+    desk.act(title, "propose_revocation", desk.clerk, ground="乙", article="第十四条")
+    desk.act(title, "file_defence", desk.operator, statement="申辩")
+    assert desk.act(title, "uphold_revocation", former, reason="成立").state == "revoked"
+
+
+def test_without_land_of_its_own_nothing_is_to_be_justified(desk: Bureau) -> None:
+    case = desk.submit(facts=facts(override={"premises.self_controlled": False})).case
+    desk.act(case, "accept", desk.clerk)
+    assert desk.refused(case, "pass_preliminary", desk.clerk, findings="all_met") == {"criteria_unmet"}

@@ -17,8 +17,7 @@ from kjfh_workflow.casework.record import Request, When, new_case_id, record
 from kjfh_workflow.clock import local_date, start_of
 from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, RefusalCode, Role
-from kjfh_workflow.rules.act import Standing
-from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.decision import Alarm, Known, decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id

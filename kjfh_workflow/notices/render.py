@@ -6,6 +6,7 @@ Who receives a notice and when is decided elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,11 +18,15 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 from kjfh_workflow.errors import PolicyError, Problem
+from kjfh_workflow.policy.checks import article_of
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import Role
+from kjfh_workflow.policy.vocabulary import Role, Status
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
 from kjfh_workflow.rules.deadlines import chinese, sentence
+
+#: What is left where an optional part of a template says nothing.
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,13 @@ class Letter:
     to: Role
     #: The legal day of the act.
     day: date
+    #: The day the letter is written: later, where the program noticed late.
+    issued: date
     #: The event's Chinese label.
     event: str
     article: str
+    #: How firmly the text carries the act.
+    status: Status
     evidence: Mapping[str, Any]
     #: The clocks that run after the act, and the one this notice is about.
     clocks: Mapping[str, Clock]
@@ -46,7 +55,6 @@ class Letter:
     def words(self) -> dict[str, Any]:
         """The template's variables."""
         pack, identity = self.pack, self.pack.identity
-        number = f"（{identity.document_no}）" if identity.document_no else ""
         return {
             "addressee": self.case.name if self.to is Role.APPLICANT else pack.words("roles", self.to),
             "operator": self.case.name,
@@ -57,7 +65,9 @@ class Letter:
             "day": self.day,
             "event": self.event,
             "article": self.article,
-            "basis": f"《{identity.title}》{number}{self.article}",
+            "basis": self._basis(),
+            "issued": self.issued,
+            "proposal": self._proposal(),
             "city": identity.city_label,
             "office": identity.issuers[0] if identity.issuers else f"{identity.city_label}科学技术局",
             "contact": identity.contact,
@@ -66,6 +76,25 @@ class Letter:
             "clock": self._clock_words(self.clock) if self.clock else None,
             "banned_until": self.banned_until,
         }
+
+    def _basis(self) -> str:
+        """What the act rests on: the article, or the office's own practice where the text is silent."""
+        cited = self._cited(self.article)
+        in_text = self.status in (Status.STATED, Status.READING)
+        return cited if in_text else f"本局为实施{cited}确定的办理程序"
+
+    def _proposal(self) -> dict[str, str] | None:
+        """The ground on which a title is to be lost, with its article in full."""
+        proposal = self.case.memory.get("proposal")
+        return {"ground": proposal["ground"], "basis": self._cited(proposal["article"])} if proposal else None
+
+    def _cited(self, citation: str) -> str:
+        identity = self.pack.identity
+        number, item = article_of(citation)
+        article = next((a for a in identity.articles if a.number == number), None)
+        cited = (article.cited_as if article else "") or number
+        document = f"（{identity.document_no}）" if identity.document_no else ""
+        return f"《{identity.title}》{document}{cited}{f'第{item}项' if item else ''}"
 
     def _clock_words(self, clock: Clock) -> dict[str, Any]:
         timer = self.pack.machines[self.case.kind].timer_of[clock.timer]
@@ -106,7 +135,7 @@ class Renderer:
         except Exception as error:
             # Whatever a template does wrong, the message must name the template.
             raise PolicyError([Problem(f"templates/{notice}", "", f"{type(error).__name__}: {error}")]) from error
-        return subject.strip(), body.strip() + "\n"
+        return subject.strip(), _BLANK_LINES.sub("\n\n", body.strip()) + "\n"
 
     def _find(self, city: str, notice: str, part: str) -> str | None:
         for name in (f"{city}/{notice}/{part}", f"{notice}/{part}"):

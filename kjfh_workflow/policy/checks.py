@@ -102,7 +102,7 @@ def _file_of(key: str) -> str:
     head = key.split(".", maxsplit=1)[0]
     if head in set(CaseKind):
         return f"machines/{head}.toml"
-    return "criteria.toml" if head in ("criterion", "tenant_condition") else "policy.toml"
+    return "criteria.toml" if head in ("criterion", "tenant_condition", "standard") else "policy.toml"
 
 
 def _check_keys(pack: PolicyPack) -> Iterator[Problem]:

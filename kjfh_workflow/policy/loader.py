@@ -62,6 +62,7 @@ def load_pack(folder: Path) -> PolicyPack:
         identity=identity,
         criteria=criteria.criteria,
         tenant_conditions=criteria.tenant_conditions,
+        standards=criteria.standards,
         # In the order of CaseKind, so that pages and digests do not depend on the file system.
         machines={kind: machines[kind] for kind in CaseKind if kind in machines},
         words=Words(house_words(), labels),

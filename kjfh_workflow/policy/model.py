@@ -59,6 +59,8 @@ class Article(Part):
     number: Text
     #: How many numbered items (第N项) it has; 0 for none.
     items: int = Field(default=0, ge=0)
+    #: How a letter cites it, where that is not the number itself: 第二部分第（一）项.
+    cited_as: str = ""
     about: Text
     handling: Handling
     note: str = ""
@@ -175,11 +177,20 @@ class TenantCondition(Provision):
     except_fields: tuple[Text, ...] = ()
 
 
+class Standard(Provision):
+    """Numbers that the text leaves to another document."""
+
+    id: Name
+    label: Text
+    document: Text
+
+
 class CriteriaFile(Part):
     """``criteria.toml``."""
 
     criteria: tuple[Criterion, ...] = Field(alias="criterion", default=())
     tenant_conditions: tuple[TenantCondition, ...] = Field(alias="tenant_condition", default=())
+    standards: tuple[Standard, ...] = Field(alias="standard", default=())
 
 
 class State(Part):
@@ -335,6 +346,7 @@ class PolicyPack:
     identity: Identity
     criteria: tuple[Criterion, ...]
     tenant_conditions: tuple[TenantCondition, ...]
+    standards: tuple[Standard, ...]
     machines: dict[CaseKind, Machine]
     words: Words
     #: The folder's name: the in-force date, ``2020-01-01``.
@@ -389,6 +401,8 @@ class PolicyPack:
             yield f"criterion.{criterion.id}", criterion
         for condition in self.tenant_conditions:
             yield f"tenant_condition.{condition.id}", condition
+        for standard in self.standards:
+            yield f"standard.{standard.id}", standard
         for kind, machine in self.machines.items():
             yield from _machine_provisions(kind, machine)
 

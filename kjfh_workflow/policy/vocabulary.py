@@ -91,6 +91,7 @@ class Branch(StrEnum):
 
     ALL_DEPARTMENTS_ENDORSED = "all_departments_endorsed"  #: this endorsement is the last one needed
     BEFORE_ADVERSE_FROM = "before_adverse_from"  #: rules that burden do not reach back to this day
+    STILL_BANNED = "still_banned"  #: another ban of the operator in this city runs on
     WHERE_IT_CAME_FROM = "where_it_came_from"  #: the target is the state the case was returned from
 
 
@@ -114,6 +115,8 @@ class EffectName(StrEnum):
     COUNT_RETURN = "count_return"  #: remember where the case was returned from, and how often
     RECORD_ENDORSEMENT = "record_endorsement"  #: the actor's department has endorsed
     IMPOSE_BAN = "impose_ban"  #: the operator may not apply for as long as the pack says
+    KEEP_PROPOSAL = "keep_proposal"  #: remember the ground on which the title is to be lost
+    DROP_PROPOSAL = "drop_proposal"  #: the proposal is over, and with it who made it
     TAKE_TITLE = "take_title"  #: the new incubator holds the city's own title
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,22 +12,11 @@ from kjfh_workflow.errors import Refusal
 from kjfh_workflow.policy.model import Edge, Machine, PolicyPack
 from kjfh_workflow.policy.vocabulary import Field, RefusalCode, Role
 from kjfh_workflow.rules.calendar import WorkCalendar
-from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.criteria import Evaluation, evaluate
+from kjfh_workflow.rules.evidence import ALL_MET
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.rules.refusing import refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What an operator has in a city besides this case."""
-
-    #: Last barred day, or None.
-    banned_until: date | None = None
-    #: Id of an application that is not closed; empty if none.
-    open_application: str = ""
-    #: Kind of space → id of the incubator that holds the title.
-    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class Act:
         evaluation = evaluate(self.pack, self.space_type, facts, on)
         findings = self.evidence.get(Field.FINDINGS, {})
         justifications = self.evidence.get(Field.JUSTIFICATIONS, {})
-        return evaluation.with_findings(None if findings == "all_met" else findings, justifications)
+        return evaluation.with_findings(None if findings == ALL_MET else findings, justifications)
 
     def refuse(
         self, code: RefusalCode, *, article: str = "", field: str = "", variant: str = "", **values: object

@@ -151,3 +151,15 @@ class Case:
             if value is None:
                 del memory[key]
         return Case(self.id, self.city, self.kind, self.policy, state, self.version + 1, head, memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an operator has in a city besides this case."""
+
+    #: Last barred day, or None.
+    banned_until: date | None = None
+    #: Id of an application that is not closed; empty if none.
+    open_application: str = ""
+    #: Kind of space → id of the incubator that holds the title.
+    titles: Mapping[str, str] = field(default_factory=dict)

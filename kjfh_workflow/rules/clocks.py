@@ -17,6 +17,7 @@ from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.deadlines import (
     Deadline,
+    add_period,
     add_workdays,
     count,
     reminder_day,
@@ -168,6 +169,8 @@ def _start(
     alarms = {EXPIRE: deadline.due + timedelta(days=1)}
     for rule in timer.reminders:
         day = reminder_day(calendar, deadline.due, rule.before, rule.unit)
-        if day > today:  # a period this short has only just been announced
+        if day <= today:  # moved off its rest day onto today: better on the rest day than never
+            day = add_period(deadline.due, -rule.before, LengthUnit.DAYS)
+        if day > today:  # else the period is so short that it has only just been announced
             alarms[f"{REMIND}.{rule.before}_{rule.unit}"] = day
     return Clock(timer.name, sequence, period.state, deadline, alarms)

@@ -54,6 +54,8 @@ class Assessed:
     status: str
     #: Whether the rows left out bear on it.
     counts_tenants: bool = False
+    #: False where the facts give no basis (a share of nothing): then there is nothing to justify either.
+    measured: bool = True
     #: ``True``/``False`` once a person has said so.
     finding: bool | None = None
     #: The reason given for a soft criterion that is not met.
@@ -202,6 +204,7 @@ def _fails(condition: TenantCondition, tenant: Tenant, on: date) -> str:
 def _assess(criterion: Criterion, scene: Scene) -> Assessed:
     result, value, required = Result.JUDGE, "", ""
     tenants = len(scene.tenants)
+    measured: Value = False
     if criterion.measure is not None:
         measured = MEASURES[criterion.measure](scene)
         result = _compare(criterion, measured, tenants)
@@ -221,6 +224,7 @@ def _assess(criterion: Criterion, scene: Scene) -> Assessed:
         article=criterion.article,
         status=criterion.status,
         counts_tenants=criterion.measure in COUNTS_TENANTS,
+        measured=measured is not None,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
 from kjfh_workflow.policy.machine_checks import opening_edge
-from kjfh_workflow.policy.model import Machine, PolicyPack, Timer
+from kjfh_workflow.policy.model import Machine, PolicyPack, Provision, Timer
 from kjfh_workflow.policy.vocabulary import (
     NEW,
     OFFICE_ROLES,
@@ -26,10 +26,11 @@ from kjfh_workflow.policy.vocabulary import (
     RefusalCode,
     Role,
     Side,
+    Status,
 )
-from kjfh_workflow.rules.act import Act, Standing
+from kjfh_workflow.rules.act import Act
 from kjfh_workflow.rules.calendar import WorkCalendar
-from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Clock, Turn, clocks_of, next_escalation, turn
 from kjfh_workflow.rules.effects import changes_of
 from kjfh_workflow.rules.evidence import read_evidence, read_facts
@@ -99,6 +100,8 @@ class Decision:
     changes: Mapping[str, Any]
     #: As it is kept on file; facts are named by their digest.
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    #: How firmly the text carries the act; letters claim no basis that it lacks.
+    status: Status = Status.STATED
     #: The criteria's results, where the act rests on them.
     evaluation: Mapping[str, Any] | None = None
     started: tuple[Clock, ...] = ()
@@ -135,7 +138,7 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
     """
     machine = pack.machines[case.kind]
     role = _through_the_doors(pack, machine, case, event, actor)
-    edge, target = lifecycle_of(pack, case.kind).take(case, event, role, known.today)
+    edge, target = lifecycle_of(pack, case.kind).take(case, event, role, known.today, known.load_standing)
     evidence, refusals = read_evidence(pack, edge.fields, given)
     new_facts, fact_refusals = _facts_handed_in(pack, case, actor, evidence, known)
     act = Act(
@@ -182,7 +185,7 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
         return _after_ringing(decision, clock, alarm)
     added = next_escalation(timer, clock, alarm.name, known.today, known.calendar)
     still = clock.without(alarm.name, added)
-    notices, article = _notices_of_alarm(pack, timer, clock, alarm)
+    notices, rule = _notices_of_alarm(pack, timer, clock, alarm)
     if alarm.name.startswith(REMIND) and known.today > clock.due:
         notices = ()  # noticed too late to remind anybody of what has already passed
     return Decision(
@@ -192,7 +195,8 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
         target=case.state,
         actor=actor,
         role=Role.TIMER,
-        article=article,
+        article=rule.article,
+        status=rule.status,
         changes={"clocks": {**case.memory["clocks"], timer.name: still.as_data()}},
         rung=alarm,
         added=tuple((clock, name, day) for name, day in added.items()),
@@ -249,7 +253,7 @@ def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
         text = canonical.dumps(act.new_facts.model_dump(mode="json"))
         document = (canonical.digest(text), text)
         changes["facts"] = document[0]
-    changes["acted"] = _acted(case, act.event, act.actor)
+    changes["acted"] = _acted(changes.get("acted", case.memory.get("acted", {})), act.event, act.actor)
     return Decision(
         before=case,
         pack=act.pack,
@@ -258,6 +262,7 @@ def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
         actor=act.actor,
         role=act.role,
         article=edge.article,
+        status=edge.status,
         changes=changes,
         evidence=_on_file(act, document),
         evaluation=act.evaluation.as_data() if GuardName.CRITERIA_MET in edge.guards else None,
@@ -287,8 +292,8 @@ def _first_entries(act: Act) -> dict[str, Any]:
     return {"uscc": act.actor.uscc, "name": name, "opened_on": act.today.isoformat()}
 
 
-def _acted(case: Case, event: str, actor: Actor) -> dict[str, list[str]]:
-    acted: dict[str, list[str]] = dict(case.memory.get("acted", {}))
+def _acted(so_far: Mapping[str, list[str]], event: str, actor: Actor) -> dict[str, list[str]]:
+    acted = dict(so_far)
     if actor.id not in acted.get(event, ()):
         acted[event] = [*acted.get(event, ()), actor.id]
     return acted
@@ -296,7 +301,9 @@ def _acted(case: Case, event: str, actor: Actor) -> dict[str, list[str]]:
 
 def _on_file(act: Act, document: tuple[str, str] | None) -> dict[str, Any]:
     """The evidence as history keeps it: facts are a document of their own, named by digest."""
-    kept = {name: value for name, value in act.evidence.items() if name != Field.FACTS}
+    kept = {name: value for name, value in act.evidence.items() if name not in (Field.FACTS, Field.OVERRIDE)}
+    if Field.OVERRIDE in act.evidence:
+        kept[Field.OVERRIDE] = {path: str(value) for path, value in act.evidence[Field.OVERRIDE].items()}
     if document and act.new_facts:
         kept[Field.FACTS] = {"sha256": document[0], "tenants": len(act.new_facts.tenants)}
     return kept
@@ -322,16 +329,16 @@ def _after_ringing(decision: Decision, clock: Clock, alarm: Alarm) -> Decision:
 
 def _notices_of_alarm(
     pack: PolicyPack, timer: Timer, clock: Clock, alarm: Alarm
-) -> tuple[tuple[NoticeOrder, ...], str]:
-    """Whom a reminder or an escalation tells, and the article it rests on."""
+) -> tuple[tuple[NoticeOrder, ...], Provision]:
+    """Whom a reminder or an escalation tells, and the provision it rests on."""
     period = timer.period_of[clock.state]
     kind, _, which = alarm.name.partition(".")
     if kind == EXPIRE:
-        return (), period.article
+        return (), period
     if kind == REMIND:
         rule = next(r for r in timer.reminders if f"{r.before}_{r.unit}" == which)
         roles = period.responsible or pack.identity.notices[rule.notice].to
-        return tuple(NoticeOrder(rule.notice, role, clock) for role in roles), rule.article
+        return tuple(NoticeOrder(rule.notice, role, clock) for role in roles), rule
     assert timer.escalation is not None, "only escalations are left"  # noqa: S101
     roles = pack.identity.notices[timer.escalation.notice].to
-    return tuple(NoticeOrder(timer.escalation.notice, role, clock) for role in roles), timer.escalation.article
+    return tuple(NoticeOrder(timer.escalation.notice, role, clock) for role in roles), timer.escalation

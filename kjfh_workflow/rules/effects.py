@@ -34,6 +34,18 @@ def _record_endorsement(act: Act) -> Changes:
     return changes
 
 
+def _keep_proposal(act: Act) -> Changes:
+    return {"proposal": {"ground": act.evidence[Field.GROUND], "article": act.evidence[Field.ARTICLE]}}
+
+
+def _drop_proposal(act: Act) -> Changes:
+    """Who made a proposal that is over is free again: four eyes look at the pending one."""
+    states = act.machine.states
+    proposing = {edge.event for edge in act.machine.edges if edge.to in states and states[edge.to].right_to_be_heard}
+    acted = act.case.memory.get("acted", {})
+    return {"proposal": None, "acted": {event: who for event, who in acted.items() if event not in proposing}}
+
+
 def _take_title(act: Act) -> Changes:
     return {"level": str(Level.LOCAL), "failed_years": 0, "recognised_on": act.today.isoformat()}
 
@@ -44,6 +56,8 @@ EFFECTS: dict[EffectName, Callable[[Act], Changes]] = {
     EffectName.RECORD_ENDORSEMENT: _record_endorsement,
     # The ban's length is that of the clock which the same act starts: see ``decision``.
     EffectName.IMPOSE_BAN: lambda _: {},
+    EffectName.KEEP_PROPOSAL: _keep_proposal,
+    EffectName.DROP_PROPOSAL: _drop_proposal,
     EffectName.TAKE_TITLE: _take_title,
 }
 

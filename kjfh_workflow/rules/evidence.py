@@ -7,21 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, TypeAdapter, ValidationError
 from pydantic import Field as Limits
-from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from kjfh_workflow.errors import Refusal
 from kjfh_workflow.policy.checks import citation_problem
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import Field, RefusalCode
 from kjfh_workflow.policy.wording import explain
-from kjfh_workflow.rules.facts import Facts, with_override
+from kjfh_workflow.rules.facts import Facts, no_control_characters, with_override
 from kjfh_workflow.rules.refusing import refusal
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+
+def _one_newline(text: object) -> object:
+    """Web forms send CRLF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
+
+
+_Text = Annotated[
+    str,
+    BeforeValidator(_one_newline),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000),
+    AfterValidator(no_control_characters),
+]
 _Names = Annotated[list[_Text], Limits(max_length=200)]
+
+#: The finding that answers everything left to a person.
+ALL_MET = "all_met"
+#: What counts as not given.
+_MISSING: tuple[Any, ...] = (None, "", [], {})
 
 SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.TYPE: TypeAdapter(_Text),
@@ -29,9 +45,9 @@ SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.OVERRIDE: TypeAdapter(dict[str, Any]),
     Field.MATERIALS: TypeAdapter(_Names),
     Field.MISSING: TypeAdapter(Annotated[_Names, Limits(min_length=1)]),
-    Field.WORKING_DAYS: TypeAdapter(Annotated[int, Limits(ge=1, le=250)]),
+    Field.WORKING_DAYS: TypeAdapter(Annotated[int, Limits(ge=1, le=250, strict=True)]),
     Field.REASON: TypeAdapter(_Text),
-    Field.FINDINGS: TypeAdapter(Literal["all_met"] | dict[str, bool]),
+    Field.FINDINGS: TypeAdapter(dict[str, Annotated[bool, Limits(strict=True)]]),
     Field.JUSTIFICATIONS: TypeAdapter(dict[str, _Text]),
     Field.OPINION: TypeAdapter(_Text),
     Field.AWARD_YUAN: TypeAdapter(Annotated[Decimal, Limits(ge=0, decimal_places=2, max_digits=16)]),
@@ -54,11 +70,13 @@ def read_evidence(
     """
     read: dict[str, Any] = {}
     refusals: list[Refusal] = []
-    for name, value in given.items():
+    for name, value in ((name, _without_blanks(value)) for name, value in given.items()):
         if name not in asked:
             allowed = "、".join(pack.words("fields", field) for field in asked) or "无"
             refusals.append(invalid(pack, name, f"本环节没有这一项；可以填写：{allowed}"))
-        elif value is not None and value != "":
+        elif name == Field.FINDINGS and value == ALL_MET:
+            read[name] = value
+        elif value not in _MISSING:
             try:
                 read[name] = SHAPES[Field(name)].validate_python(value)
             except ValidationError as error:
@@ -70,6 +88,17 @@ def read_evidence(
             label = pack.words("fields", name)
             refusals.append(refusal(pack, RefusalCode.EVIDENCE_MISSING, field=name, field_label=label))
     return read, refusals
+
+
+def _without_blanks(value: Any) -> Any:
+    """Blank texts say nothing, alone or inside a list or a table."""
+    if isinstance(value, str):
+        return value if value.strip() else ""
+    if isinstance(value, list):
+        return [part for part in value if _without_blanks(part) != ""]
+    if isinstance(value, dict) and all(isinstance(part, str) for part in value.values()):
+        return {key: part for key, part in value.items() if part.strip()}
+    return value
 
 
 def _unknown_names(pack: PolicyPack, read: Mapping[str, Any]) -> Iterator[Refusal]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from kjfh_workflow.rules.identifiers import check_uscc
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 T = TypeVar("T")
 
 
@@ -26,20 +26,32 @@ def _only_days(value: object) -> object:
     return value
 
 
-def _no_control_characters(text: str) -> str:
+def _plain_digits(value: object) -> object:
+    if isinstance(value, str) and not value.isascii():
+        raise ValueError(f"“{value}”不是数字")
+    return value
+
+
+def no_control_characters(text: str) -> str:
+    """*text* itself.
+
+    Raises:
+        ValueError: for characters that nobody can see; line breaks and tabs are none of them.
+    """
     if _CONTROL.search(text):
         raise ValueError("含有不可见的控制字符")
     return text
 
 
 Day = Annotated[date, BeforeValidator(_only_days)]
-Yuan = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=16)]
-SquareMetres = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
+Yuan = Annotated[Decimal, BeforeValidator(_plain_digits), Field(ge=0, decimal_places=2, max_digits=16)]
+YesNo = Annotated[bool, Field(strict=True)]
+SquareMetres = Annotated[Decimal, BeforeValidator(_plain_digits), Field(ge=0, decimal_places=4, max_digits=12)]
 Uscc = Annotated[str, AfterValidator(check_uscc)]
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_no_control_characters),
+    AfterValidator(no_control_characters),
 ]
 
 
@@ -55,7 +67,7 @@ class Operator(Table):
     name: Line
     uscc: Uscc
     registered_in: Line
-    independent_legal_person: bool
+    independent_legal_person: YesNo
     registered_on: Day
     operating_since: Day
 
@@ -65,7 +77,7 @@ class Premises(Table):
 
     address: Line
     township: Line
-    self_controlled: bool
+    self_controlled: YesNo
     area_m2: SquareMetres
     public_service_m2: SquareMetres
 
@@ -80,10 +92,10 @@ class Fund(Table):
 class Park(Table):
     """小微产业园 and its three elements (Cixi 四（二）)."""
 
-    small_micro_park: bool = False
-    special_commissioner: bool = False
-    inspection_agent: bool = False
-    intermediary_service: bool = False
+    small_micro_park: YesNo = False
+    special_commissioner: YesNo = False
+    inspection_agent: YesNo = False
+    intermediary_service: YesNo = False
 
 
 class Tenant(Table):
@@ -95,10 +107,10 @@ class Tenant(Table):
     entered_on: Day
     area_m2: SquareMetres
     field: Line
-    technology_sme: bool
-    registered_inside: bool
-    works_inside: bool
-    ip_applied: bool
+    technology_sme: YesNo
+    registered_inside: YesNo
+    works_inside: YesNo
+    ip_applied: YesNo
     invested_yuan: Yuan
 
 
@@ -107,7 +119,7 @@ class StaffMember(Table):
 
     post: Line
     name: str = ""
-    professional: bool
+    professional: YesNo
 
 
 class Mentor(Table):
@@ -150,7 +162,7 @@ class Facts(Table):
     staff: tuple[StaffMember, ...]
     mentors: tuple[Mentor, ...]
     graduates: tuple[Graduate, ...] = ()
-    makers: int = Field(default=0, ge=0)
+    makers: int = Field(default=0, ge=0, le=1_000_000)
     declared: Declared = Declared()
 
 

@@ -31,7 +31,7 @@ def _not_banned(act: Act) -> Iterator[Refusal]:
 def _no_open_application(act: Act) -> Iterator[Refusal]:
     """One open application per operator and city."""
     if other := act.standing.open_application:
-        yield act.refuse(RefusalCode.OPEN_APPLICATION_EXISTS, article=act.edge.article, case=other)
+        yield act.refuse(RefusalCode.OPEN_APPLICATION_EXISTS, case=other)
 
 
 def _not_already_recognised(act: Act) -> Iterator[Refusal]:
@@ -41,7 +41,7 @@ def _not_already_recognised(act: Act) -> Iterator[Refusal]:
     space = act.pack.space_of(act.space_type)
     if other := act.standing.titles.get(space):
         label = act.pack.words("spaces", space)
-        yield act.refuse(RefusalCode.ALREADY_RECOGNISED, article=act.edge.article, space=label, case=other)
+        yield act.refuse(RefusalCode.ALREADY_RECOGNISED, space=label, case=other)
 
 
 def _materials_complete(act: Act) -> Iterator[Refusal]:
@@ -90,7 +90,7 @@ def _unmet(act: Act, assessed: Assessed) -> Iterator[Refusal]:
     if assessed.modifier is not Modifier.SOFT:
         variant = "judged" if assessed.finding is False else ""
         yield act.refuse(RefusalCode.CRITERIA_UNMET, article=assessed.article, variant=variant, **words)
-    elif not assessed.justification:
+    elif assessed.measured and not assessed.justification:
         field = f"{Field.JUSTIFICATIONS}.{assessed.id}"
         yield act.refuse(RefusalCode.JUSTIFICATION_MISSING, article=assessed.article, field=field, **words)
 

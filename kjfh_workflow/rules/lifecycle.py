@@ -14,17 +14,20 @@ from transitions import EventData, Machine, Transition
 
 from kjfh_workflow.policy import model
 from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, Role
-from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.case import Case, Standing
 
 
 class _Token:
     """The throw-away object that ``transitions`` moves: one case, for one event."""
 
-    def __init__(self, case: Case, role: Role, today: date, pack: model.PolicyPack) -> None:
+    def __init__(
+        self, case: Case, role: Role, today: date, standing: Callable[[], Standing], pack: model.PolicyPack
+    ) -> None:
         self.state = case.state
         self.case = case
         self.role = role
         self.today = today
+        self.standing = standing
         self.pack = pack
         self.taken: model.Edge | None = None
 
@@ -42,9 +45,15 @@ def _where_it_came_from(token: _Token, target: str) -> bool:
     return token.case.memory.get("came_from") == target
 
 
+def _still_banned(token: _Token, _target: str) -> bool:
+    until = token.standing().banned_until
+    return until is not None and token.today <= until
+
+
 BRANCHES: dict[Branch, Callable[[_Token, str], bool]] = {
     Branch.ALL_DEPARTMENTS_ENDORSED: _all_departments_endorsed,
     Branch.BEFORE_ADVERSE_FROM: _before_adverse_from,
+    Branch.STILL_BANNED: _still_banned,
     Branch.WHERE_IT_CAME_FROM: _where_it_came_from,
 }
 
@@ -73,13 +82,15 @@ class Lifecycle:
             ],
         )
 
-    def take(self, case: Case, event: str, role: Role, today: date) -> tuple[model.Edge, str]:
+    def take(
+        self, case: Case, event: str, role: Role, today: date, standing: Callable[[], Standing]
+    ) -> tuple[model.Edge, str]:
         """The edge that *event* takes from the case's state when performed as *role* on *today*, and where it leads.
 
         The caller has made sure that some edge leaves this state by this event for this role; the checks of the
         pack, that one of them always applies.
         """
-        token = _Token(case, role, today, self._pack)
+        token = _Token(case, role, today, standing, self._pack)
         self._machine.events[event].trigger(token)
         assert token.taken is not None, "checks.no_default"  # noqa: S101
         return token.taken, token.state

@@ -6,14 +6,14 @@ The player is a host like any other: it drives ``Workflow`` and looks at it, not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import Problem, Refused, ScenarioError
-from kjfh_workflow.policy.vocabulary import Field
+from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.scenario.model import Expect, Scenario, Step
 
@@ -54,6 +54,8 @@ class Player:
     #: Alias → case id.
     cases: dict[str, str] = field(default_factory=dict)
     _seen_notices: set[str] = field(default_factory=set)
+    #: Person → the operator it stands for, where the scenario gives no code.
+    _operators: dict[str, str] = field(default_factory=dict)
 
     def play(self, scenario: Scenario) -> Iterator[Played]:
         """Play step after step."""
@@ -99,6 +101,7 @@ class Player:
 
     def _act(self, step: Step, actor: Actor) -> None:
         evidence = dict(step.evidence)
+        actor = self._standing_for(actor, step)
         if Field.FACTS in evidence:
             evidence[Field.FACTS] = _in_the_name_of(actor, evidence[Field.FACTS])
         if step.case in self.cases:
@@ -111,6 +114,15 @@ class Player:
         for alias, kind in step.opens.items():
             if kind in outcome.opened:
                 self.cases[alias] = outcome.opened[kind]
+
+    def _standing_for(self, actor: Actor, step: Step) -> Actor:
+        """An applicant who is given no code stands for the operator of the facts it hands in first."""
+        if Role.APPLICANT not in actor.roles or actor.uscc:
+            return actor
+        facts = step.evidence.get(Field.FACTS)
+        if facts and step.case not in self.cases:
+            self._operators.setdefault(actor.id, facts["operator"]["uscc"])
+        return replace(actor, uscc=self._operators.get(actor.id, ""))
 
     def _all_materials(self, step: Step) -> list[str]:
         pack = self.workflow.catalog.in_force(step.city, step.on) or self.workflow.catalog.latest(step.city)
@@ -170,7 +182,7 @@ class Player:
         return [named for key, named in self._notices().items() if key not in self._seen_notices]
 
     def _fingerprint(self) -> list[tuple[Any, ...]]:
-        """Every case with its last hash: a refused act must leave it as it was."""
+        """Every case with its version and state: a refused act must leave them as they were."""
         return [(row["id"], row["version"], row["state"]) for row in self.workflow.cases(limit=100_000)]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kjfh_workflow.errors import Problem, ScenarioError
-from kjfh_workflow.policy.vocabulary import Field
+from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.policy.wording import hint, say
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.criteria import Result
@@ -127,7 +127,7 @@ class _Reader:
         uscc = self._uscc(str(person["uscc"]), f"{key}.uscc") if "uscc" in person else ""
         name = self._text(person, "name", prefix=f"{key}.") if "name" in person else ""
         # Known even if something is wrong with it, so that no step complains about it again.
-        self._people[alias] = Actor.of(alias, known, city, name=name, uscc=uscc)
+        self._people[alias] = Actor(alias, name or alias, tuple(map(Role, known)), city, uscc)
 
     # ---- a step --------------------------------------------------------------------------------------------------
 
