@@ -113,10 +113,7 @@ def exported(bureau: Bureau) -> list[Row]:
 def test_threads_take_turns_on_a_database_in_memory() -> None:
     office = Bureau("sqlite://")
     results = at_once(
-        *(
-            lambda n=n: office.submit(Actor.of(f"op{n}", "applicant", "yuyao", uscc=uscc(n)))  # type: ignore[misc]
-            for n in range(8)
-        )
+        *(lambda n=n: office.submit(Actor.of(f"op{n}", "applicant", "yuyao", uscc=uscc(n))) for n in range(8))
     )
     assert len(won(results)) == 8
     assert office.workflow.verify().holds
@@ -129,7 +126,7 @@ def test_one_request_to_open_a_case_sent_at_once_opens_one(bureau: Bureau, datab
     given = {"type": "incubator", "facts": facts(), "materials": MATERIALS["yuyao"]}
     results = at_once(
         *(
-            lambda office=office: office.workflow.open_case(  # type: ignore[misc]
+            lambda office=office: office.workflow.open_case(
                 "application", "submit", by=office.operator, evidence=given, request_id="r"
             )
             for office in offices

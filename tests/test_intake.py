@@ -807,6 +807,7 @@ def test_a_label_that_looks_like_a_formula_stays_text(tmp_path: Path, yuyao: Pol
         identity=identity.model_copy(update={"materials": (material,)}),
         criteria=(),
         tenant_conditions=(),
+        standards=(),
         machines={},
         words=yuyao.words,
         version=yuyao.version,
@@ -822,6 +823,12 @@ def test_a_label_that_looks_like_a_formula_stays_text(tmp_path: Path, yuyao: Pol
 
 def example(name: str) -> ApplicationFolder:
     return read_folder(examples_dir() / name)
+
+
+def test_a_folder_may_be_named_by_a_text_and_gives_the_evidence_of_its_application() -> None:
+    read = read_folder(str(examples_dir() / "cixi-haian"))
+    assert read == example("cixi-haian")
+    assert read.evidence == {"type": "makerspace", "facts": read.facts, "materials": read.materials}
 
 
 def test_the_yuyao_example_is_the_strong_incubator() -> None:
@@ -878,3 +885,5 @@ def test_the_flawed_example_reports_every_flaw_with_sheet_row_and_column() -> No
         ("staff.csv 第1行", "是否专业人员"),
         ("graduates.xlsx 工作表“毕业企业” 第2行", "毕业日期"),
     ]
+    (decimals,) = (p for p in problems(lambda: example("flawed")) if p.place == f"{firms} 第10行")
+    assert decimals.message == "“330.12345”最多4位小数"

@@ -31,7 +31,13 @@ COMPLAINTS = tomllib.loads(Path(loader.__file__).with_name("complaints.toml").re
 HINTS = {"did_you_mean", "allowed", "nothing"}
 #: Complaints about a folder that is no pack at all; proved further down.
 NO_PACK = {"no_folder", "no_packs", "folder_name"}
-ARTICLES = ", ".join(sorted(article.number for article in load_pack(states_dir() / YUYAO).identity.articles))
+
+
+def articles_of(name: str) -> str:
+    return ", ".join(sorted(article.number for article in load_pack(states_dir() / name).identity.articles))
+
+
+ARTICLES, CIXI_ARTICLES = articles_of(YUYAO), articles_of(CIXI)
 SECTIONS = ", ".join(sorted(house_words()))
 FIELDS = ", ".join(sorted(vocabulary.Field))
 ALL_STATES = (
@@ -220,11 +226,24 @@ FLAWS = [
         "'application.review_due.in.preliminary_review' stands here twice",
     ),
     Flaw(
+        "duplicate",
+        edit(CRITERIA, '"incubator_numbers"', '"makerspace_numbers"'),
+        "criteria.toml: standard.makerspace_numbers: 'standard.makerspace_numbers' stands here twice",
+        pack=CIXI,
+    ),
+    Flaw(
         "no_citation",
         edit(POLICY, 'article = "第十八条"', 'article = "第十七条"'),
         "policy.toml: in_force: '第十七条' is not an article of this document; did you mean '第十条'? "
         f"(allowed: {ARTICLES})",
         also=frozenset({"article_uncited"}),
+    ),
+    Flaw(
+        "no_citation",
+        edit(CRITERIA, 'article = "二（一）"\n', 'article = "二（一)"\n'),
+        "criteria.toml: standard.makerspace_numbers: '二（一)' is not an article of this document; "
+        f"did you mean '二（一）'? (allowed: {CIXI_ARTICLES})",
+        pack=CIXI,
     ),
     Flaw(
         "no_item",
@@ -376,8 +395,12 @@ FLAWS = [
     ),
     Flaw(
         "unknown_state",
-        edit(APPLICATION, 'from    = ["disqualified"]', 'from    = ["disqualifeid"]'),
-        "machines/application.toml: edge[14].ban_over.from: 'disqualifeid' is not a state; did you mean "
+        edit(
+            APPLICATION,
+            'from    = ["disqualified"]\nto      = "same"\nnotify',
+            'from    = ["disqualifeid"]\nto      = "same"\nnotify',
+        ),
+        "machines/application.toml: edge[15].ban_over.from: 'disqualifeid' is not a state; did you mean "
         "'disqualified'? (allowed: applied, correction, disqualified, joint_finance_review, lapsed, new, "
         "preliminary_review, recognized, rejected, withdrawn)",
     ),
@@ -426,12 +449,12 @@ FLAWS = [
     Flaw(
         "new_in_middle",
         append(APPLICATION, edge("withdraw", "applicant", "rejected", "new")),
-        "machines/application.toml: edge[15].withdraw.to: 'new' is where a case begins; nothing leads there",
+        "machines/application.toml: edge[16].withdraw.to: 'new' is where a case begins; nothing leads there",
     ),
     Flaw(
         "same_from_new",
         append(APPLICATION, edge("accept", "tech_clerk", "new", "same")),
-        "machines/application.toml: edge[15].accept.to: 'same' cannot follow 'new'",
+        "machines/application.toml: edge[16].accept.to: 'same' cannot follow 'new'",
     ),
     # ---- the graph
     Flaw(
@@ -586,6 +609,18 @@ FLAWS = [
     ),
     # ---- the right to be heard
     Flaw(
+        "proposal_not_kept",
+        edit(INCUBATOR, 'effects  = ["keep_proposal"]\n', ""),
+        "machines/incubator.toml: edge.propose_revocation: leads to 'revocation_proposed', where the holder is heard, "
+        "but keeps no ground to be heard about (effect 'keep_proposal')",
+    ),
+    Flaw(
+        "proposal_without_ground",
+        edit(INCUBATOR, '["ground", "article"]', '["ground", "article?"]'),
+        "machines/incubator.toml: edge.propose_revocation.evidence: effect 'keep_proposal' needs the evidence "
+        "'ground' and 'article', both required",
+    ),
+    Flaw(
         "not_heard",
         append(INCUBATOR, edge("uphold_revocation", "tech_lead", "recognized", "revoked")),
         "machines/incubator.toml: edge.uphold_revocation: 'recognized' can lead to 'revoked', which cancels "
@@ -725,6 +760,13 @@ def test_prior_notice_alone_does_not_hear_anybody(copied: Path) -> None:
     proposed = '"拟取消资格，陈述申辩期", titled = true'
     edit(INCUBATOR, f"{proposed}, right_to_be_heard = true", proposed)(copied)
     assert complaints_about(copied) == [
+        (
+            "edge.file_defence",
+            (
+                "leads to 'defence_review', where the holder is heard, "
+                "but keeps no ground to be heard about (effect 'keep_proposal')"
+            ),
+        ),
         ("edge.defence_window_over", unheard("revocation_proposed")),
         ("edge.uphold_revocation", unheard("defence_review")),
     ]
@@ -787,6 +829,7 @@ def test_everything_wrong_with_the_whole_is_told_at_once_for_every_city(tmp_path
         (f"{YUYAO}/{CRITERIA}", "criterion.y5_2_tenants"),
         (f"{YUYAO}/{APPLICATION}", "states.recognized"),
         (f"{YUYAO}/{APPLICATION}", "timer.ban_over"),
+        (f"{YUYAO}/{APPLICATION}", "edge.ban_over"),
         (f"{YUYAO}/{APPLICATION}", "edge.ban_over"),
         (f"{YUYAO}/{INCUBATOR}", "edge[4].uphold_revocation.four_eyes"),
     ]

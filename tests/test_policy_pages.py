@@ -13,7 +13,7 @@ import pytest
 
 from kjfh_workflow.policy.checks import article_of
 from kjfh_workflow.policy.compare import Change, diff
-from kjfh_workflow.policy.coverage import coverage, open_questions
+from kjfh_workflow.policy.coverage import coverage, open_questions, value_in_words
 from kjfh_workflow.policy.drawing import svg
 from kjfh_workflow.policy.loader import load_pack
 from kjfh_workflow.policy.model import PolicyPack
@@ -87,6 +87,7 @@ def test_every_state_event_criterion_and_material_has_its_row(pack: PolicyPack) 
     assert labels(text, "事件") == [machine.events[edge.event] for machine in machines for edge in machine.edges]
     assert labels(text, "条件") == [item.label for item in pack.criteria] + [t.label for t in pack.tenant_conditions]
     assert labels(text, "材料") == [material.label for material in pack.identity.materials]
+    assert labels(text, "标准") == [standard.label for standard in pack.standards]
     assert labels(text, "条款") == [article.number for article in pack.identity.articles]
 
 
@@ -133,6 +134,23 @@ def test_numbers_are_shown_as_people_write_them() -> None:
     assert rows["每10家在孵企业至少配备1名创业导师"] == "每10家≥1名"
     assert rows["运营机构为本市注册的独立法人"] == "是"
     assert rows["发展方向明确"] == ""
+
+
+def test_a_standard_names_the_document_that_holds_it() -> None:
+    row = next(row for row in map(cells, page(loaded(CIXI)).splitlines()) if row[0] == "本市级众创空间认定的数量标准")
+    assert row[1:5] == [
+        "慈科〔2020〕51号《慈溪市众创空间认定与管理办法》",
+        "`makerspace_numbers`",
+        "二（一）",
+        "依据文件未提供",
+    ]
+    assert "## 由其他文件规定的标准\n\n（没有）" in page(loaded(YUYAO))
+
+
+def test_an_article_shows_how_letters_cite_it(pack: PolicyPack) -> None:
+    rows = [row for row in map(cells, page(pack).splitlines()) if len(row) == 6]
+    for article in pack.identity.articles:
+        assert [article.number, article.cited_as, article.about] in [[row[0], row[2], row[3]] for row in rows]
 
 
 def test_silence_is_shown_as_silence() -> None:
@@ -422,6 +440,27 @@ def test_an_added_cap_is_one_change_and_its_removal_the_reverse(copied: Path) ->
     assert diff(new, old) == [Change("cap.makerspace.local", "removed", "", cap, None, "第十一条")]
 
 
+def test_an_added_standard_is_one_change_and_another_document_too(copied: Path) -> None:
+    text = '[[standard]]\nid = "area"\nlabel = "面积标准"\ndocument = "甬科〔1〕1号"\narticle = "第五条"\n'
+    with (copied / "criteria.toml").open("a", encoding="utf-8") as file:
+        file.write(f'\n{text}status = "missing"\nnote = "未提供"\n')
+    first = load_pack(copied)
+    (change,) = diff(loaded(YUYAO), first)
+    assert (change.key, change.what, change.article) == ("standard.area", "added", "第五条")
+    assert change.after["document"] == "甬科〔1〕1号"
+    rewrite(copied / "criteria.toml", "甬科〔1〕1号", "甬科〔1〕2号")
+    assert diff(first, load_pack(copied)) == [
+        Change("standard.area", "changed", "document", "甬科〔1〕1号", "甬科〔1〕2号", "第五条")
+    ]
+
+
+def test_another_way_to_cite_an_article_is_one_change(copied: Path) -> None:
+    rewrite(copied / "policy.toml", 'number = "第五条"\n', 'number = "第五条"\ncited_as = "办法第五条"\n')
+    assert diff(loaded(YUYAO), load_pack(copied)) == [
+        Change("article.第五条", "changed", "cited_as", "", "办法第五条", "第五条")
+    ]
+
+
 def test_a_removed_timer_takes_its_periods_along(copied: Path) -> None:
     path = copied / "machines" / "application.toml"
     text = path.read_text("utf-8")
@@ -516,11 +555,30 @@ def test_open_questions_are_exactly_the_provisions_that_are_not_stated(pack: Pol
         ),
         (CIXI, "departments", "联合审核：科技局负责人、财政局均须同意"),
         (CIXI, "material.premises", "申请材料：场地证明材料（必交）"),
-        (CIXI, "criterion.m1_gathering", "集聚创新创业者（人工判断）"),
+        (
+            CIXI,
+            "standard.makerspace_numbers",
+            "本市级众创空间认定的数量标准：见慈科〔2020〕51号《慈溪市众创空间认定与管理办法》",
+        ),
     ],
 )
 def test_a_question_says_in_short_what_would_be_confirmed(name: str, key: str, value: str) -> None:
     assert {q.key: q.value for q in open_questions(loaded(name))}[key] == value
+
+
+def test_only_the_numbers_of_documents_that_are_not_there_are_missing() -> None:
+    missing = [q.key for q in open_questions(loaded(CIXI)) if q.status is Status.MISSING]
+    assert missing == ["standard.makerspace_numbers", "standard.incubator_numbers"]
+    assert all(criterion.status is Status.STATED for criterion in loaded(CIXI).criteria)
+    assert [q.key for q in open_questions(loaded(YUYAO)) if q.status is Status.MISSING] == []
+
+
+def test_every_provision_has_its_line_stated_or_not(pack: PolicyPack) -> None:
+    said = {key: value_in_words(pack, key, provision) for key, provision in pack.provisions()}
+    assert all(said.values())
+    if pack.name == CIXI:
+        assert said["criterion.m1_gathering"] == "集聚创新创业者（人工判断）"
+        assert said["criterion.m3_financing"] == "强化创业融资服务，设立种子资金：须自有种子资金>0（人工判断）"
 
 
 def test_a_cap_can_be_asked_about(copied: Path) -> None:
@@ -528,4 +586,4 @@ def test_a_cap_can_be_asked_about(copied: Path) -> None:
         file.write('[[cap]]\nspaces = ["makerspace"]\nlevel = "local"\nyuan = 300000\n')
         file.write('article = "第十一条"\nstatus = "reading"\nnote = "试"\n')
     found = {q.key: q.value for q in open_questions(load_pack(copied))}
-    assert found["cap.makerspace.local"] == "众创空间市级认定奖励不超过300,000元"
+    assert found["cap.makerspace.local"] == "众创空间市本级认定奖励不超过300,000元"

@@ -497,6 +497,7 @@ def test_the_reference_has_every_command() -> None:
 def test_the_reference_has_every_variable_of_a_letter(files: Path) -> None:
     pack = load_catalog([files / "packs"], [files / "templates"]).latest("shanghe")
     case = Case("X", "shanghe", CaseKind.APPLICATION, pack.version, "applied", memory={"type": "makerspace"})
-    letter = Letter(pack, case, vocabulary.Role.APPLICANT, date(2022, 7, 4), "提交申请", "第四条", {}, {})
+    day, stated = date(2022, 7, 4), vocabulary.Status.STATED
+    letter = Letter(pack, case, vocabulary.Role.APPLICANT, day, day, "提交申请", "第四条", stated, {}, {})
     named = [name for name in table("variable") if re.fullmatch(r"[a-z_]+", name)]
     assert sorted(named) == sorted(letter.words)

@@ -17,7 +17,7 @@ from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.output import actor_of, actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.clock import local_date
-from kjfh_workflow.errors import InputError, Problem
+from kjfh_workflow.errors import InputError, NotFound, Problem
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import RefusalCode
 from kjfh_workflow.rules.case import Actor
@@ -57,13 +57,24 @@ def print_cases(workflow: Workflow, rows: Iterable[dict[str, Any]]) -> None:
     """A table of cases, in people's words."""
     shown = []
     for row in rows:
-        pack = workflow.catalog.pinned(row["city"], row["policy"])
-        state = pack.machines[row["kind"]].states[row["state"]].label
-        level = pack.words("levels", row["level"]) if row["level"] else ""
-        kind = pack.words("kinds", row["kind"])
-        label = pack.identity.types[row["type"]].label
-        shown.append((row["id"], pack.identity.city_label, kind, label, row["name"], state, level, row["opened_on"]))
+        city, kind, label, state, level = _in_words(workflow, row)
+        shown.append((row["id"], city, kind, label, row["name"], state, level, row["opened_on"]))
     print_table("案件", ("编号", "城市", "类别", "类型", "单位", "状态", "级别", "立案日期"), shown)
+
+
+def _in_words(workflow: Workflow, row: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    """City, kind, type, state and level; by their short names where the pack's folder is gone."""
+    try:
+        pack = workflow.catalog.pinned(row["city"], row["policy"])
+    except NotFound:
+        return row["city"], row["kind"], row["type"], row["state"], row["level"]
+    return (
+        pack.identity.city_label,
+        pack.words("kinds", row["kind"]),
+        pack.identity.types[row["type"]].label,
+        pack.machines[row["kind"]].states[row["state"]].label,
+        pack.words("levels", row["level"]) if row["level"] else "",
+    )
 
 
 @case_command.command("show")

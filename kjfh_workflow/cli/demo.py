@@ -148,8 +148,7 @@ def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> st
             if case:
                 outcome = workflow.perform(case, act.event, by=actor, evidence=act.evidence)
             else:
-                evidence = {"type": found.type, "facts": found.facts, "materials": found.materials}
-                outcome = workflow.open_case("application", act.event, by=actor, evidence=evidence)
+                outcome = workflow.open_case("application", act.event, by=actor, evidence=found.evidence)
                 case = outcome.case
         except Refused as error:
             log.events.append({"on": act.on, "event": act.event, "refused": error.codes})

@@ -35,8 +35,8 @@ def import_command(ctx: click.Context, folder: Path, check: bool, request_id: st
             click.echo(f"可以提交：{found.name}（{found.uscc}），{found.city} {found.type}，入驻企业{tenants}家")
         return
     actor = Actor.of(found.uscc, "applicant", found.city, name=found.name, uscc=found.uscc)
-    evidence = {"type": found.type, "facts": found.facts, "materials": found.materials}
-    outcome = open_workflow(ctx).open_case("application", "submit", by=actor, evidence=evidence, request_id=request_id)
+    workflow = open_workflow(ctx)
+    outcome = workflow.open_case("application", "submit", by=actor, evidence=found.evidence, request_id=request_id)
     if as_json:
         print_json(outcome)
     else:

@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kjfh_workflow.casework.workflow import load_catalog, load_templates
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
-from kjfh_workflow.errors import InputError, NotFound, PolicyError, Problem
+from kjfh_workflow.errors import InputError, NotFound, PolicyError, Problem, SchemaMismatch
 from kjfh_workflow.policy import compare as comparing
 from kjfh_workflow.policy import coverage as covering
 from kjfh_workflow.policy.catalog import Catalog
@@ -144,7 +145,7 @@ def coverage(ctx: click.Context, city: str, version: str, scenarios: Path, as_js
 def open_questions(ctx: click.Context, city: str, version: str, with_confirmed: bool, as_json: bool) -> None:
     """List everything that the text does not state, and what the bureau has confirmed of it."""
     pack = _pack(ctx, city, version)
-    confirmed = {row["key"]: row for row in open_workflow(ctx).confirmations(city, pack.version)}
+    confirmed = _confirmed(ctx, pack)
     questions = [q for q in covering.open_questions(pack) if with_confirmed or q.key not in confirmed]
     if as_json:
         print_json([{"question": q, "confirmed": confirmed.get(q.key)} for q in questions])
@@ -183,6 +184,15 @@ def confirm(
 def _pack(ctx: click.Context, city: str, version: str = "") -> PolicyPack:
     catalog = load_catalog(ctx.obj["states"], ctx.obj["templates"])
     return catalog.pinned(city, version) if version else catalog.latest(city)
+
+
+def _confirmed(ctx: click.Context, pack: PolicyPack) -> dict[str, dict[str, Any]]:
+    """What the bureau has confirmed; nothing where there is no database yet."""
+    try:
+        rows = open_workflow(ctx).confirmations(pack.city, pack.version)
+    except SchemaMismatch:
+        return {}
+    return {row["key"]: row for row in rows}
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -40,9 +40,14 @@ class ApplicationFolder:
     #: The ids of the materials handed in.
     materials: list[str]
 
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What the event that submits the application asks for."""
+        return {"type": self.type, "facts": self.facts, "materials": self.materials}
+
 
 def read_folder(
-    folder: Path, progress: Progress | None = None, *, packs: Iterable[PolicyPack] = ()
+    folder: str | Path, progress: Progress | None = None, *, packs: Iterable[PolicyPack] = ()
 ) -> ApplicationFolder:
     """Read an application folder.
 
@@ -55,6 +60,7 @@ def read_folder(
     Raises:
         IntakeError: with every problem of every file and row.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise IntakeError([Problem(str(folder), "", "没有这个文件夹")])
     problems: list[Problem] = []

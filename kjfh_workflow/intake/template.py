@@ -36,7 +36,7 @@ _FORMATS = {
     Kind.USCC: "@",
     Kind.TEXT: "@",
     Kind.YUAN: "#,##0.00####",
-    Kind.AREA: "#,##0.00",
+    Kind.AREA: "#,##0.00##",
     Kind.COUNT: "0",
 }
 _WIDTHS = {Kind.TEXT: 30, Kind.USCC: 24}

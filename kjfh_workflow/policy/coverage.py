@@ -104,6 +104,8 @@ def value_in_words(pack: PolicyPack, key: str, provision: Provision) -> str:
             return _with_modifier(pack, provision, required_in_words(pack, provision))
         case model.TenantCondition():
             return _with_modifier(pack, provision, tenant_condition_in_words(provision))
+        case model.Standard():
+            return f"{provision.label}：见{provision.document}"
     return _document_value(pack, provision)
 
 

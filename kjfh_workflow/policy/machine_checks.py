@@ -199,11 +199,22 @@ class MachineCheck:
                 endorsing |= {*edge.by}
             elif edge.when is Branch.ALL_DEPARTMENTS_ENDORSED:
                 yield key, say("endorsement_not_recorded")
+            yield from self._proposals(edge, key)
             if edge.when is Branch.BEFORE_ADVERSE_FROM and not self._pack.identity.in_force.adverse_from:
                 yield key, say("no_adverse_from")
         for role in departments if endorsing else ():
             if role not in endorsing:
                 yield "edge", say("department_cannot_endorse", role=role)
+
+    def _proposals(self, edge: Edge, key: str) -> Iterator[tuple[str, str]]:
+        """Whoever is to be heard is told the ground and the article, and so is the decision."""
+        states = self._machine.states
+        keeps = EffectName.KEEP_PROPOSAL in edge.effects
+        if keeps and not (edge.fields.get(Field.GROUND) and edge.fields.get(Field.ARTICLE)):
+            yield f"{key}.evidence", say("proposal_without_ground")
+        heard_before = any(source != NEW and states[source].right_to_be_heard for source in edge.sources)
+        if edge.to != SAME and states[edge.to].right_to_be_heard and not heard_before and not keeps:
+            yield key, say("proposal_not_kept", state=edge.to)
 
     def _openings(self) -> Iterator[tuple[str, str]]:
         for edge in self._machine.edges:

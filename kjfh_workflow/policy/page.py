@@ -61,10 +61,10 @@ def _identity(pack: PolicyPack) -> Iterator[str]:
 
 def _articles(pack: PolicyPack) -> Iterator[str]:
     rows = [
-        (a.number, str(a.items or ""), a.about, pack.words("handlings", a.handling), a.note)
+        (a.number, str(a.items or ""), a.cited_as, a.about, pack.words("handlings", a.handling), a.note)
         for a in pack.identity.articles
     ]
-    yield from _section("## 条款", ("条款", "项数", "内容", "处理", "说明"), rows)
+    yield from _section("## 条款", ("条款", "项数", "函件写作", "内容", "处理", "说明"), rows)
 
 
 def _tables(pack: PolicyPack) -> Iterator[str]:
@@ -110,6 +110,8 @@ def _criteria(pack: PolicyPack) -> Iterator[str]:
         for c in pack.tenant_conditions
     ]
     yield from _section("## 在孵企业条件", ("条件", "要求", "约束", "代码", *_BASIS), tenants)
+    standards = [(s.label, s.document, f"`{s.id}`", *_basis(pack, s)) for s in pack.standards]
+    yield from _section("## 由其他文件规定的标准", ("标准", "文件", "代码", *_BASIS), standards, none="（没有）")
 
 
 def _machine(pack: PolicyPack, kind: CaseKind, machine: Machine) -> Iterator[str]:
@@ -211,9 +213,9 @@ def _basis_in_words(pack: PolicyPack, provision: model.Provision) -> str:
 # ---- tables that line up in a terminal, too ----------------------------------------------------
 
 
-def _section(title: str, header: Row, rows: Sequence[Row]) -> Iterator[str]:
+def _section(title: str, header: Row, rows: Sequence[Row], none: str = "（本文件未规定）") -> Iterator[str]:
     yield f"{title}\n"
-    yield from _table(header, rows) if rows else ["（本文件未规定）"]
+    yield from _table(header, rows) if rows else [none]
     yield ""
 
 

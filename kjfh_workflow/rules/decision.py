@@ -146,10 +146,17 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
         today=known.today, evidence=evidence, calendar=known.calendar, new_facts=new_facts,
         load_document=known.load_document, load_standing=known.load_standing,
     )  # fmt: skip
-    refusals = [*refusals, *fact_refusals, *refusals_of(act)]
+    refusals += fact_refusals
+    # What could not even be read has been complained about; nothing more specific is to be said of it.
+    unread = tuple(refusal.field for refusal in refusals if refusal.field)
+    refusals += [found for found in refusals_of(act) if not _is_within(found.field, unread)]
     if refusals:
         raise GuardRefused(refusals)
     return _written(act)
+
+
+def _is_within(field_path: str, others: tuple[str, ...]) -> bool:
+    return any(field_path == other or field_path.startswith(f"{other}.") for other in others)
 
 
 def decide_opening(pack: PolicyPack, kind: CaseKind, parent: Decision, case_id: str, known: Known) -> Decision:
