@@ -184,6 +184,7 @@ def test_one_alarm_that_fails_does_not_hold_up_the_others(desk: Bureau, monkeypa
     desk.act(second, "accept", desk.clerk)
     for case in (first, second):
         desk.act(case, "return_for_correction", desk.clerk, missing=["证明"])
+
     def broken(office: Office, tx: Transaction, case: Case, alarm: Alarm, now: datetime) -> Case:
         if case.id == first:
             raise WorkflowError("the pack has gone")

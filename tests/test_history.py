@@ -105,8 +105,8 @@ def test_an_alarm_leaves_armed_once_and_is_never_deleted(busy: Bureau, database_
         ("UPDATE kjfh_timers SET rings_at = '2099-01-01T00:00:00.000000+00:00'", "rings_at"),
         ("UPDATE kjfh_bans SET city = 'cixi'", "city"),
         (
-            "INSERT INTO kjfh_bans (case_id, city, uscc, since, until, article) "
-            "SELECT id, city, uscc, '2021-01-01', '2099-01-01', 'x' FROM kjfh_cases WHERE kind = 'incubator'",
+            """INSERT INTO kjfh_bans (case_id, city, uscc, since, until, article)
+            SELECT id, city, uscc, '2021-01-01', '2099-01-01', 'x' FROM kjfh_cases WHERE kind = 'incubator'""",
             "no history imposes it",
         ),
         ("UPDATE kjfh_cases SET kind = 'application'", "kind"),

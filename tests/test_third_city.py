@@ -27,7 +27,8 @@ from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.notices.render import Letter
 from kjfh_workflow.policy import model, vocabulary
 from kjfh_workflow.policy.compare import diff
-from kjfh_workflow.policy.model import Part, Provision
+from kjfh_workflow.policy.machine import Machine
+from kjfh_workflow.policy.part import Part, Provision
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.scenario.play import play
@@ -438,7 +439,7 @@ def keys(part: type[Part], prefix: str = "") -> Iterator[str]:
     [
         ("`policy.toml`\n|key", model.Identity),
         ("`criteria.toml`\n|key", model.CriteriaFile),
-        ("`machines/<kind>.toml`\n|key", model.Machine),
+        ("`machines/<kind>.toml`\n|key", Machine),
     ],
 )
 def test_the_reference_has_every_key_and_no_other(header: str, part: type[Part]) -> None:

@@ -81,8 +81,7 @@ def verify_database(tx: CoreTransaction, checkpoint: str = "") -> Report:
         for case_id in cases.all_ids(tx)
         if case_id not in folded
     ]
-    if checkpoint and checkpoint not in {made.hash for made in checkpoints}:
-        report.problems.append(Problem("checkpoints", checkpoint, "is not on file: the history is not the one sealed"))
+    _check_kept_elsewhere(checkpoint, checkpoints, report)
     return report
 
 
@@ -99,7 +98,7 @@ def export(tx: CoreTransaction, out: TextIO) -> int:
     return count
 
 
-def verify_export(path: Path) -> Report:
+def verify_export(path: Path, checkpoint: str = "") -> Report:
     """Check an export, without a database.
 
     Raises:
@@ -117,7 +116,13 @@ def verify_export(path: Path) -> Report:
         raise InputError([Problem(str(path), "", f"is not readable as an export: {error}")]) from error
     report = Report()
     verify_rows(rows, checkpoints, report)
+    _check_kept_elsewhere(checkpoint, checkpoints, report)
     return report
+
+
+def _check_kept_elsewhere(checkpoint: str, checkpoints: Iterable[Checkpoint], report: Report) -> None:
+    if checkpoint and checkpoint not in {made.hash for made in checkpoints}:
+        report.problems.append(Problem("checkpoints", checkpoint, "is not on file: the history is not the one sealed"))
 
 
 def _read_line(path: Path, number: int, line: str, rows: list[tuple[int, Row]], checkpoints: list[Checkpoint]) -> None:

@@ -88,7 +88,11 @@ def export(ctx: click.Context, file: str, as_json: bool) -> None:
 @click.pass_context
 def verify_command(ctx: click.Context, exported: str | None, checkpoint: str, as_json: bool) -> int:
     """Prove that the history is unbroken and every case is what it folds to; exits with 1 if not."""
-    report = verify.verify_export(Path(exported)) if exported else open_workflow(ctx).verify(checkpoint=checkpoint)
+    report = (
+        verify.verify_export(Path(exported), checkpoint)
+        if exported
+        else open_workflow(ctx).verify(checkpoint=checkpoint)
+    )
     if as_json:
         print_json(report)
     else:

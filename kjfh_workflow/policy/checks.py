@@ -13,8 +13,9 @@ from datetime import timedelta
 from itertools import pairwise
 
 from kjfh_workflow.errors import Problem
+from kjfh_workflow.policy.machine import Machine
 from kjfh_workflow.policy.machine_checks import MachineCheck
-from kjfh_workflow.policy.model import Cap, Machine, PolicyPack
+from kjfh_workflow.policy.model import Cap, PolicyPack
 from kjfh_workflow.policy.vocabulary import (
     CaseKind,
     Handling,

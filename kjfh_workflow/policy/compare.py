@@ -9,20 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kjfh_workflow.policy.model import (
-    Edge,
-    Escalation,
-    FourEyes,
-    Identity,
-    Machine,
-    Part,
-    Period,
-    PolicyPack,
-    Provision,
-    Reminder,
-    Timer,
-    as_data,
-)
+from kjfh_workflow.policy.machine import Edge, Escalation, FourEyes, Machine, Period, Reminder, Timer
+from kjfh_workflow.policy.model import Identity, PolicyPack
+from kjfh_workflow.policy.part import Part, Provision, as_data
 from kjfh_workflow.policy.wording import house_words
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from kjfh_workflow.policy import model
 from kjfh_workflow.policy.checks import article_of
-from kjfh_workflow.policy.model import Machine, PolicyPack, Provision
+from kjfh_workflow.policy.machine import Edge, Escalation, FourEyes, Machine, Period, Reminder
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.part import Provision
 from kjfh_workflow.policy.phrases import (
     branch_in_words,
     escalation_in_words,
@@ -97,7 +99,7 @@ def open_questions(pack: PolicyPack) -> list[Question]:
 def value_in_words(pack: PolicyPack, key: str, provision: Provision) -> str:
     """What a provision says, in a line: ``机构运营半年以上：≥6个月（必须）``."""
     match provision:
-        case model.Edge() | model.FourEyes() | model.Period() | model.Reminder() | model.Escalation():
+        case Edge() | FourEyes() | Period() | Reminder() | Escalation():
             kind, name = key.split(".")[:2]
             return _machine_value(pack, pack.machines[CaseKind(kind)], name, provision)
         case model.Criterion():
@@ -134,18 +136,18 @@ def _with_modifier(pack: PolicyPack, provision: model.Criterion | model.TenantCo
 def _machine_value(pack: PolicyPack, machine: Machine, name: str, provision: Provision) -> str:
     """*name* is the edge's event or the timer's name."""
     match provision:
-        case model.Edge():
+        case Edge():
             branch = branch_in_words(pack, machine, provision)
             way = f"{states_in_words(pack, machine, provision.sources)} → {state_in_words(pack, machine, provision.to)}"
             when = f"，{branch}" if branch else ""
             return f"{machine.events[name]}：{way}（{roles_in_words(pack, provision.by)}{when}）"
-        case model.FourEyes():
+        case FourEyes():
             return f"{machine.events[name]}：{four_eyes_in_words(machine, provision)}"
-        case model.Period():
+        case Period():
             where = state_in_words(pack, machine, provision.state)
             return f"{machine.timer_of[name].label}（{where}）：{period_in_words(pack, provision)}"
-        case model.Reminder():
+        case Reminder():
             return f"{machine.timer_of[name].label}：{reminder_in_words(pack, provision)}提醒"
-        case model.Escalation():
+        case Escalation():
             return f"{machine.timer_of[name].label}：{escalation_in_words(provision)}催办"
     raise TypeError(f"no words for {type(provision).__name__}")

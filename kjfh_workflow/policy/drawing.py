@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from unicodedata import east_asian_width
 
-from kjfh_workflow.policy.model import Edge, Machine, PolicyPack, State
+from kjfh_workflow.policy.machine import Edge, Machine, State
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.phrases import branch_in_words, length_in_words, roles_in_words
 from kjfh_workflow.policy.vocabulary import NEW, SAME, CaseKind, Role
 

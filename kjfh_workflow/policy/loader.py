@@ -17,7 +17,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from kjfh_workflow.errors import PolicyError, Problem
-from kjfh_workflow.policy.model import CriteriaFile, Identity, Machine, Part, PolicyPack, Text, Words
+from kjfh_workflow.policy.machine import Machine
+from kjfh_workflow.policy.model import CriteriaFile, Identity, PolicyPack, Words
+from kjfh_workflow.policy.part import Part, Text
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.policy.wording import explain, hint, house_words, language, say, short
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from kjfh_workflow.errors import Problem
-from kjfh_workflow.policy.model import Edge, Machine, PolicyPack, Timer
+from kjfh_workflow.policy.machine import Edge, Machine, Timer
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import (
     NEW,
     OFFICE_ROLES,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
-from kjfh_workflow.policy import model
-from kjfh_workflow.policy.model import Machine, PolicyPack
+from kjfh_workflow.policy.machine import Edge, FourEyes, Machine, Period, State, Timer
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.part import Provision
 from kjfh_workflow.policy.phrases import (
     branch_in_words,
     escalation_in_words,
@@ -131,7 +132,7 @@ def _machine(pack: PolicyPack, kind: CaseKind, machine: Machine) -> Iterator[str
     yield from _section("### 提醒与催办", ("期限", "何时", "通知", "送达", *_BASIS), calls)
 
 
-def _flags(state: model.State) -> str:
+def _flags(state: State) -> str:
     flags = {
         "终结": state.final,
         "持有资格": state.titled,
@@ -141,7 +142,7 @@ def _flags(state: model.State) -> str:
     return "、".join(name for name, holds in flags.items() if holds)
 
 
-def _edge(pack: PolicyPack, machine: Machine, edge: model.Edge) -> Row:
+def _edge(pack: PolicyPack, machine: Machine, edge: Edge) -> Row:
     conditions = [branch_in_words(pack, machine, edge), *(pack.words("guards", guard) for guard in edge.guards)]
     materials = [pack.words("fields", name) + ("" if needed else "（可选）") for name, needed in edge.fields.items()]
     results = [pack.words("effects", effect) for effect in edge.effects]
@@ -158,7 +159,7 @@ def _edge(pack: PolicyPack, machine: Machine, edge: model.Edge) -> Row:
     )
 
 
-def _four_eyes(pack: PolicyPack, machine: Machine, edge: model.Edge, rule: model.FourEyes) -> Row:
+def _four_eyes(pack: PolicyPack, machine: Machine, edge: Edge, rule: FourEyes) -> Row:
     return (
         machine.events[edge.event],
         roles_in_words(pack, edge.by),
@@ -169,7 +170,7 @@ def _four_eyes(pack: PolicyPack, machine: Machine, edge: model.Edge, rule: model
     )
 
 
-def _period(pack: PolicyPack, machine: Machine, timer: model.Timer, period: model.Period) -> Row:
+def _period(pack: PolicyPack, machine: Machine, timer: Timer, period: Period) -> Row:
     return (
         f"{timer.label}（{pack.words('sides', timer.side)}）",
         state_in_words(pack, machine, period.state),
@@ -182,7 +183,7 @@ def _period(pack: PolicyPack, machine: Machine, timer: model.Timer, period: mode
     )
 
 
-def _calls(pack: PolicyPack, timer: model.Timer) -> Iterator[Row]:
+def _calls(pack: PolicyPack, timer: Timer) -> Iterator[Row]:
     for reminder in timer.reminders:
         yield (
             timer.label,
@@ -194,18 +195,18 @@ def _calls(pack: PolicyPack, timer: model.Timer) -> Iterator[Row]:
         yield timer.label, escalation_in_words(late), *_notice(pack, late.notice), *_basis(pack, late)
 
 
-def _notice(pack: PolicyPack, notice: str, timer: model.Timer | None = None) -> Row:
+def _notice(pack: PolicyPack, notice: str, timer: Timer | None = None) -> Row:
     """A notice and who gets it: reminders go to those who have the work, where the timer names them."""
     working = dict.fromkeys(role for period in timer.periods for role in period.responsible) if timer else ()
     sent = pack.identity.notices[notice]
     return sent.label, roles_in_words(pack, working or sent.to)
 
 
-def _basis(pack: PolicyPack, provision: model.Provision) -> Row:
+def _basis(pack: PolicyPack, provision: Provision) -> Row:
     return provision.article, pack.words("statuses", provision.status), provision.note
 
 
-def _basis_in_words(pack: PolicyPack, provision: model.Provision) -> str:
+def _basis_in_words(pack: PolicyPack, provision: Provision) -> str:
     article, status, note = _basis(pack, provision)
     return f"{article}，{status}" + (f"：{note}" if note else "")
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from kjfh_workflow.policy import model
-from kjfh_workflow.policy.model import Machine, PolicyPack
+from kjfh_workflow.policy.machine import Edge, Escalation, FourEyes, Machine, Period, Reminder
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, SAME, LengthUnit, Operator, Role
 
 _SIGN = {
@@ -43,7 +44,7 @@ def length_in_words(pack: PolicyPack, length: int, unit: LengthUnit) -> str:
     return f"{length}{pack.words('units', unit)}"
 
 
-def period_in_words(pack: PolicyPack, period: model.Period) -> str:
+def period_in_words(pack: PolicyPack, period: Period) -> str:
     """``15个工作日``, and the evidence that may replace it."""
     field = f"“{pack.words('fields', period.length_from)}”"
     if period.length is None:
@@ -52,12 +53,12 @@ def period_in_words(pack: PolicyPack, period: model.Period) -> str:
     return f"{length}（或按{field}）" if period.length_from else length
 
 
-def reminder_in_words(pack: PolicyPack, reminder: model.Reminder) -> str:
+def reminder_in_words(pack: PolicyPack, reminder: Reminder) -> str:
     """``届满前5日``."""
     return f"届满前{length_in_words(pack, reminder.before, reminder.unit)}"
 
 
-def escalation_in_words(escalation: model.Escalation) -> str:
+def escalation_in_words(escalation: Escalation) -> str:
     """``逾期第1个工作日，此后每5个工作日``."""
     return f"逾期第{escalation.after}个工作日，此后每{escalation.every}个工作日"
 
@@ -90,7 +91,7 @@ def tenant_condition_in_words(condition: model.TenantCondition) -> str:
     return months + only + but
 
 
-def branch_in_words(pack: PolicyPack, machine: Machine, edge: model.Edge) -> str:
+def branch_in_words(pack: PolicyPack, machine: Machine, edge: Edge) -> str:
     """When this edge is chosen among those of its event; empty where there is no choice."""
     if edge.when:
         return pack.words("branches", edge.when)
@@ -98,7 +99,7 @@ def branch_in_words(pack: PolicyPack, machine: Machine, edge: model.Edge) -> str
     return "其余情形" if any(rival.when and set(rival.by) & set(edge.by) for rival in rivals) else ""
 
 
-def four_eyes_in_words(machine: Machine, rule: model.FourEyes) -> str:
+def four_eyes_in_words(machine: Machine, rule: FourEyes) -> str:
     """``不得为办理过“初审通过”的人``."""
     events = "”“".join(machine.events[event] for event in rule.events)
     return f"不得为办理过“{events}”的人"

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from kjfh_workflow.errors import Refusal
-from kjfh_workflow.policy.model import Edge, Machine, PolicyPack
+from kjfh_workflow.policy.machine import Edge, Machine
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import Field, RefusalCode, Role
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Case, Standing

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from kjfh_workflow.policy.model import Period, Timer
+from kjfh_workflow.policy.machine import Period, Timer
 from kjfh_workflow.policy.vocabulary import LengthUnit
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Case

@@ -13,8 +13,10 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
+from kjfh_workflow.policy.machine import Machine, Timer
 from kjfh_workflow.policy.machine_checks import opening_edge
-from kjfh_workflow.policy.model import Machine, PolicyPack, Provision, Timer
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.part import Provision
 from kjfh_workflow.policy.vocabulary import (
     NEW,
     OFFICE_ROLES,

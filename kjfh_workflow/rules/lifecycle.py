@@ -12,7 +12,9 @@ from typing import cast
 
 from transitions import EventData, Machine, Transition
 
-from kjfh_workflow.policy import model
+from kjfh_workflow.policy import machine as policy_machine
+from kjfh_workflow.policy.machine import Edge
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, Role
 from kjfh_workflow.rules.case import Case, Standing
 
@@ -20,16 +22,14 @@ from kjfh_workflow.rules.case import Case, Standing
 class _Token:
     """The throw-away object that ``transitions`` moves: one case, for one event."""
 
-    def __init__(
-        self, case: Case, role: Role, today: date, standing: Callable[[], Standing], pack: model.PolicyPack
-    ) -> None:
+    def __init__(self, case: Case, role: Role, today: date, standing: Callable[[], Standing], pack: PolicyPack) -> None:
         self.state = case.state
         self.case = case
         self.role = role
         self.today = today
         self.standing = standing
         self.pack = pack
-        self.taken: model.Edge | None = None
+        self.taken: Edge | None = None
 
 
 def _all_departments_endorsed(token: _Token, _target: str) -> bool:
@@ -61,7 +61,7 @@ BRANCHES: dict[Branch, Callable[[_Token, str], bool]] = {
 class Lifecycle:
     """One machine of one pack, ready to be asked."""
 
-    def __init__(self, pack: model.PolicyPack, machine: model.Machine) -> None:
+    def __init__(self, pack: PolicyPack, machine: policy_machine.Machine) -> None:
         self._pack = pack
         self._machine = Machine(
             model=None,
@@ -84,7 +84,7 @@ class Lifecycle:
 
     def take(
         self, case: Case, event: str, role: Role, today: date, standing: Callable[[], Standing]
-    ) -> tuple[model.Edge, str]:
+    ) -> tuple[Edge, str]:
         """The edge that *event* takes from the case's state when performed as *role* on *today*, and where it leads.
 
         The caller has made sure that some edge leaves this state by this event for this role; the checks of the
@@ -114,7 +114,7 @@ class Lifecycle:
         return str(drawn.get_combined_graph().source)  # type: ignore[attr-defined]
 
 
-def _condition(edge: model.Edge) -> Callable[[EventData], bool]:
+def _condition(edge: Edge) -> Callable[[EventData], bool]:
     holds = BRANCHES[edge.when] if edge.when else None
 
     def applies(event: EventData) -> bool:
@@ -125,7 +125,7 @@ def _condition(edge: model.Edge) -> Callable[[EventData], bool]:
     return applies
 
 
-def _note(edge: model.Edge) -> Callable[[EventData], None]:
+def _note(edge: Edge) -> Callable[[EventData], None]:
     def note(event: EventData) -> None:
         cast("_Token", event.model).taken = edge
 
@@ -133,6 +133,6 @@ def _note(edge: model.Edge) -> Callable[[EventData], None]:
 
 
 @cache
-def lifecycle_of(pack: model.PolicyPack, kind: CaseKind) -> Lifecycle:
+def lifecycle_of(pack: PolicyPack, kind: CaseKind) -> Lifecycle:
     """The lifecycle of one kind of case; built once for each loaded pack."""
     return Lifecycle(pack, pack.machines[kind])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.checks import notices_sent
-from kjfh_workflow.policy.model import Machine
+from kjfh_workflow.policy.machine import Machine
 from kjfh_workflow.policy.vocabulary import PERSON_ROLES, CaseKind, Field, RefusalCode
 
 
