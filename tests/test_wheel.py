@@ -152,4 +152,4 @@ def test_no_other_module_comes_with_the_wheel(programs: Path, tmp_path: Path, na
 def test_what_only_some_need_is_not_installed_and_said_so(programs: Path, tmp_path: Path) -> None:
     done = run(tmp_path, programs / "kjfh", "--db", "postgresql://127.0.0.1:1/kjfh", "db", "check")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "no driver for 'postgresql': pip install 'kjfh-workflow[postgres]'\n"
+    assert done.stderr == "no driver for PostgreSQL: pip install 'kjfh-workflow[postgres]'\n"
