@@ -58,7 +58,7 @@ class Floor:
         self._connection = target.driver("floor")
         self._cursor: Any = self._connection.cursor()
         self._begin = "" if target.server else "BEGIN IMMEDIATE"  # psycopg begins by itself
-        self._lock = _sql(target, "SELECT * FROM cases WHERE id = ?") + (" FOR UPDATE" if target.server else "")
+        self._lock = _sql(target, "SELECT * FROM kjfh_cases WHERE id = ?") + (" FOR UPDATE" if target.server else "")
 
     def acts(self, applicant: Applicant) -> Sequence[Act]:
         """As ``Contestant.acts``."""
@@ -101,7 +101,7 @@ def _filmed(target: Target) -> Script:
         acts.append(tuple(_changes(target, before, after)))
         locked.append(_newest(before, after))
         before = after
-    own |= {str(key[0]) for table in ("cases", "documents") for key in before[table]}
+    own |= {str(key[0]) for table in ("kjfh_cases", "kjfh_documents") for key in before[table]}
     connection.close()
     product.close()
     return Script(tuple(acts), tuple(locked), tuple(own))
@@ -151,8 +151,8 @@ def _update(target: Target, table: Table, keys: Sequence[tuple[Any, ...]], chang
 
 def _newest(before: Snapshot, after: Snapshot) -> str:
     """The case that acted: of the first new history row."""
-    key = next(key for key in after["history"] if key not in before["history"])
-    return str(after["history"][key]["case_id"])
+    key = next(key for key in after["kjfh_history"] if key not in before["kjfh_history"])
+    return str(after["kjfh_history"][key]["case_id"])
 
 
 def _renamed(text: str, applicant: Applicant) -> str:

@@ -95,6 +95,8 @@ def test_a_refused_transition_lists_what_the_state_allows(desk: Bureau) -> None:
 def test_an_event_the_machine_does_not_have_is_not_allowed_from_the_state(desk: Bureau) -> None:
     case = desk.submit().case
     assert desk.refused(case, "no_such_event", desk.clerk) == {"not_allowed_from_state"}
+    with pytest.raises(TransitionNotAllowed, match="是不是“accept”"):
+        desk.act(case, "acept", desk.clerk)
 
 
 def test_every_reason_behind_the_doors_comes_at_once(desk: Bureau) -> None:

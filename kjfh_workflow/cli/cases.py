@@ -22,6 +22,7 @@ from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import RefusalCode
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.deadlines import sentence
+from kjfh_workflow.rules.evidence import TEXTS
 from kjfh_workflow.store.cases import Filter
 
 
@@ -177,11 +178,15 @@ def _evidence(given: tuple[str, ...], path: str | None) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         if not equals:
             raise click.BadParameter(f"{item!r} is not KEY=VALUE", param_hint="--with")
-        try:
-            evidence[key] = json.loads(value, parse_float=Decimal)
-        except ValueError:
-            evidence[key] = value
+        evidence[key] = value if key in TEXTS else _json_or_text(value)
     return evidence
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value, parse_float=Decimal)
+    except ValueError:
+        return value
 
 
 def _everybody(view: CaseView) -> Iterable[tuple[str, Actor]]:

@@ -43,9 +43,14 @@ def say(code: str, **values: object) -> str:
 def hint(found: str, allowed: Iterable[str]) -> str:
     """The nearest name, and what is allowed."""
     names = sorted({str(name) for name in allowed})
-    near = get_close_matches(found, names, n=1, cutoff=0.6)
-    meant = say("did_you_mean", near=near[0]) if near else ""
+    near = nearest(found, names)
+    meant = say("did_you_mean", near=near) if near else ""
     return meant + say("allowed", names=", ".join(names) or say("nothing"))
+
+
+def nearest(found: str, allowed: Iterable[str]) -> str:
+    """The name that was probably meant; empty if none is near."""
+    return next(iter(get_close_matches(found, sorted(allowed), n=1, cutoff=0.6)), "")
 
 
 def explain(detail: Mapping[str, Any]) -> str:

@@ -12,20 +12,18 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.errors import GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
-from kjfh_workflow.policy.machine import Machine, Timer
+from kjfh_workflow.errors import GuardRefused, Refusal
+from kjfh_workflow.policy.machine import Timer
 from kjfh_workflow.policy.machine_checks import opening_edge
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.part import Provision
 from kjfh_workflow.policy.vocabulary import (
     NEW,
-    OFFICE_ROLES,
     CaseKind,
     EffectName,
     Field,
     GuardName,
     OneOpenPer,
-    RefusalCode,
     Role,
     Side,
     Status,
@@ -34,12 +32,12 @@ from kjfh_workflow.rules.act import Act
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Clock, Turn, clocks_of, next_escalation, turn
+from kjfh_workflow.rules.doors import through_the_doors
 from kjfh_workflow.rules.effects import changes_of
 from kjfh_workflow.rules.evidence import read_evidence, read_facts
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.rules.guards import refusals_of
 from kjfh_workflow.rules.lifecycle import lifecycle_of
-from kjfh_workflow.rules.refusing import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
         GuardRefused: with every other reason.
     """
     machine = pack.machines[case.kind]
-    role = _through_the_doors(pack, machine, case, event, actor)
+    role = through_the_doors(pack, machine, case, event, actor)
     edge, target = lifecycle_of(pack, case.kind).take(case, event, role, known.today, known.load_standing)
     evidence, refusals = read_evidence(pack, edge.fields, given)
     new_facts, fact_refusals = _facts_handed_in(pack, case, actor, evidence, known)
@@ -211,38 +209,6 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
         added=tuple((clock, name, day) for name, day in added.items()),
         notices=notices,
     )
-
-
-def _through_the_doors(pack: PolicyPack, machine: Machine, case: Case, event: str, actor: Actor) -> Role:
-    """The role the actor performs the event as, or the first door that is shut."""
-    # An applicant is no city's officer: what binds it is whose case it is.
-    mine = case.state == NEW or actor.owns(case)
-    applicant = Role.APPLICANT in actor.roles
-    if actor.city != case.city and Role.TIMER not in actor.roles and not (applicant and mine):
-        raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
-    here = machine.edges_from.get((event, case.state), ())
-    allowed = {role for edge in here or machine.edges_of.get(event, ()) for role in edge.by}
-    usable = [role for role in actor.roles if role in allowed and _at_home(role, actor, case)]
-    label = machine.events.get(event, event)
-    if allowed and not usable:
-        roles = "、".join(pack.words("roles", role) for role in Role if role in allowed)
-        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event=label, roles=roles)])
-    if usable == [Role.APPLICANT] and not mine:
-        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
-    if not here:
-        events = machine.events_from(case.state)
-        state = pack.state_label(case.kind, case.state)
-        words = "、".join(machine.events[name] for name in events) or "无"
-        raise TransitionNotAllowed(
-            [refusal(pack, RefusalCode.NOT_ALLOWED_FROM_STATE, state=state, event=label, allowed=words)],
-            events,
-        )
-    # Who holds several roles acts for the department that has not spoken yet.
-    return next((role for role in usable if role not in case.endorsed), usable[0])
-
-
-def _at_home(role: Role, actor: Actor, case: Case) -> bool:
-    return role not in OFFICE_ROLES or actor.city == case.city
 
 
 def _facts_handed_in(

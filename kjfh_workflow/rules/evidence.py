@@ -34,6 +34,10 @@ _Text = Annotated[
 ]
 _Names = Annotated[list[_Text], Limits(max_length=200)]
 
+#: The fields that are free text: a command line takes them as they stand.
+TEXTS = frozenset(
+    {Field.TYPE, Field.REASON, Field.OPINION, Field.FINDING, Field.GROUND, Field.ARTICLE, Field.STATEMENT}
+)
 #: The finding that answers everything left to a person.
 ALL_MET = "all_met"
 #: What counts as not given.
