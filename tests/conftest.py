@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import make_url
 
 from kjfh_workflow.store import migrate
@@ -18,6 +19,9 @@ from kjfh_workflow.store.database import Database
 from tests.bureau import Bureau
 
 _TEMPLATE = "kjfh_template"
+# Machines here are noisy: time is measured in benchmarks/, never asserted.
+settings.register_profile("kjfh", deadline=None)
+settings.load_profile("kjfh")
 
 
 @pytest.fixture(scope="session")

@@ -196,3 +196,20 @@ def test_the_three_answers_of_a_ratio_leave_no_gap(firms: int, mentors: int) -> 
 def test_an_evaluation_is_the_same_after_it_was_stored() -> None:
     evaluation = judged({"tenants": [tenant(1, technology_sme=False), tenant(2)]})
     assert Evaluation.from_data(evaluation.as_data()) == evaluation
+
+
+def test_a_result_carries_value_operator_threshold_and_unit_for_programs() -> None:
+    share, area, legal = (judged().of(name) for name in ("y5_2_use_share", "y5_2_area", "y5_1_legal_person"))
+    assert share is not None
+    assert area is not None
+    assert legal is not None
+    assert (share.amount, share.op, share.threshold, share.unit) == ("493/600", ">=", "0.75", "%")
+    assert (area.amount, area.op, area.threshold, area.unit) == ("6000", ">=", "5000", "平方米")
+    assert (legal.amount, legal.op, legal.threshold) == ("true", "==", "true")
+    assert (area.modifier, area.article, area.result) == ("hard", "第五条第2项", "met")
+
+
+def test_a_share_just_below_its_limit_is_not_shown_as_the_limit() -> None:
+    assessed = judged({"premises.public_service_m2": "269.99"}).of("y5_2_use_share")
+    assert assessed is not None
+    assert (assessed.value, assessed.result) == ("74.99%", Result.UNMET)

@@ -46,9 +46,14 @@ class Assessed:
     id: str
     label: str
     result: Result
-    #: As people read them: ``82.2%`` and ``≥75%``; empty for judged criteria.
+    #: As people read them: ``82.17%`` and ``≥75%``; empty for judged criteria.
     value: str
     required: str
+    #: The same for programs: the exact number (or ``true``/``false``), how it is compared, with what, in which unit.
+    amount: str
+    op: str
+    threshold: str
+    unit: str
     modifier: Modifier
     article: str
     status: str
@@ -220,6 +225,10 @@ def _assess(criterion: Criterion, scene: Scene) -> Assessed:
         result=result,
         value=value,
         required=required,
+        amount=_exact(measured) if criterion.measure else "",
+        op=criterion.op or "",
+        threshold=_exact(criterion.value),
+        unit=criterion.unit,
         modifier=criterion.modifier,
         article=criterion.article,
         status=criterion.status,
@@ -260,6 +269,17 @@ def _shown(value: Value, unit: str) -> str:
     if unit == "%":
         return f"{_decimal(value * 100).quantize(_HUNDREDTH, ROUND_DOWN).normalize():f}%"
     return f"{_decimal(value):f}{unit}"
+
+
+def _exact(value: Value | Decimal) -> str:
+    """For programs: ``true``, ``5000``, ``0.75``, or ``493/600`` where no short decimal is exact; empty for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    exact = Fraction(value)
+    decimal = _decimal(exact)
+    return f"{decimal:f}" if Fraction(decimal) == exact else str(exact)
 
 
 def _decimal(value: Fraction) -> Decimal:
