@@ -10,6 +10,7 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from kjfh_workflow.policy.vocabulary import LengthUnit
 from kjfh_workflow.rules.calendar import WorkCalendar
@@ -33,6 +34,7 @@ class Deadline:
     calendar: str
 
 
+@lru_cache(maxsize=4096)  # an office starts the same period many times on one day
 def count(calendar: WorkCalendar, trigger: date, length: int, unit: LengthUnit, *, rolls: bool = True) -> Deadline:
     """The deadline *length* *unit* after *trigger*; zero working days end on that day or the next workday."""
     if unit is LengthUnit.WORKING_DAYS:
@@ -82,6 +84,7 @@ def workdays_between(calendar: WorkCalendar, after: date, until: date) -> int:
     return sum(calendar.is_workday(after + timedelta(days=n)) for n in range(1, (until - after).days + 1))
 
 
+@lru_cache(maxsize=4096)
 def reminder_day(calendar: WorkCalendar, due: date, before: int, unit: LengthUnit) -> date:
     """The day to remind on: *before* days ahead of *due*, never on a rest day."""
     if unit is LengthUnit.WORKING_DAYS:
