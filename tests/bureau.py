@@ -42,9 +42,9 @@ def uscc(number: int) -> str:
 class Bureau:
     """A workflow, its clock, and the people of both cities."""
 
-    def __init__(self, url: str, day: date = date(2021, 3, 1)) -> None:
+    def __init__(self, url: str, day: date = date(2021, 3, 1), *, create: bool = True) -> None:
         self.clock = FixedClock(office_hour(day))
-        self.workflow = Workflow(url, clock=self.clock, create=True)
+        self.workflow = Workflow(url, clock=self.clock, create=create)
         self.operator = Actor.of("op", "applicant", "yuyao", name="余姚朝阳科技孵化器有限公司", uscc=YUYAO_USCC)
         self.clerk = Actor.of("clerk", "tech_clerk", "yuyao")
         self.lead = Actor.of("lead", "tech_lead", "yuyao")

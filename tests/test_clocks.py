@@ -11,7 +11,7 @@ from kjfh_workflow.casework import ticks
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.perform import ring
 from kjfh_workflow.rules.case import Case
-from kjfh_workflow.rules.decision import Alarm
+from kjfh_workflow.rules.clocks import Alarm
 from kjfh_workflow.store.database import Transaction
 from tests.bureau import Bureau, uscc
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from kjfh_workflow import SchemaMismatch, Workflow, WorkflowError
 from kjfh_workflow.store import migrate
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
+from tests.bureau import Bureau
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_program(database_url: str) -> None:
@@ -64,3 +67,24 @@ def test_an_older_or_newer_schema_is_refused_with_what_to_do(database_url: str, 
 def test_a_url_that_is_none_is_one_clear_error(url: str) -> None:
     with pytest.raises(WorkflowError, match=r"database URL|driver|sqlite or postgresql"):
         Database.open(url)
+
+
+def test_on_postgresql_the_program_needs_no_rights_to_delete_or_to_own(postgres_url: str) -> None:
+    owner = Database.open(postgres_url)
+    name = f"kjfh_clerk_{uuid.uuid4().hex[:8]}"
+    with owner.engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN"))
+        connection.execute(text(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {name}"))
+        connection.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}"))
+    office = Bureau(make_url(postgres_url).set(username=name).render_as_string(hide_password=False), create=False)
+    case = office.reviewed()
+    office.act(case, "return_for_correction", office.clerk, missing=["证明"])
+    office.on(date(2021, 6, 1)).workflow.tick()
+    assert office.state(case) == "lapsed"
+    assert office.workflow.checkpoint() is not None
+    assert office.workflow.verify().holds
+    office.workflow.close()
+    with owner.engine.begin() as connection:
+        connection.execute(text(f"DROP OWNED BY {name}"))
+        connection.execute(text(f"DROP ROLE {name}"))
+    owner.engine.dispose()

@@ -18,8 +18,8 @@ from kjfh_workflow.clock import local_date, start_of
 from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
-from kjfh_workflow.rules.clocks import clocks_of
-from kjfh_workflow.rules.decision import Alarm, Known, decide, decide_alarm
+from kjfh_workflow.rules.clocks import Alarm, clocks_of, first_overdue
+from kjfh_workflow.rules.decision import Known, decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import cases, history, registry, timers
@@ -96,8 +96,7 @@ def open_case(
     if Role.APPLICANT in actor.roles and not actor.uscc:
         raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
     for other, _, _ in cases.open_of_operator(tx, city, actor.uscc, ""):
-        if found := cases.load(tx, other, lock=True):
-            with_overdue_alarms_rung(office, tx, found, now)
+        _let_lapse(office, tx, other, now)
     case = Case(new_case_id(city, today), city, kind, pack.version, NEW)
     known = known_to(office, tx, case, actor.uscc, now)
     decision = decide(pack, case, event, actor, evidence, known)
@@ -123,16 +122,16 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, now: datetim
 
 def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, now: datetime) -> Case:
     """A deadline binds whether or not a tick has noticed it: what is due in this case happens first."""
-    today = local_date(now)
-    while due := [
-        (day, clock.timer, name, clock.sequence)
-        for clock in clocks_of(case).values()
-        for name, day in clock.alarms.items()
-        if day <= today
-    ]:
-        _, timer, name, sequence = min(due)
-        case = ring(office, tx, case, Alarm(timer, sequence, name), now)
+    while alarm := first_overdue(case, local_date(now)):
+        case = ring(office, tx, case, alarm, now)
     return case
+
+
+def _let_lapse(office: Office, tx: Transaction, case_id: str, now: datetime) -> None:
+    """Ring what is overdue in another case; only then is it locked, so that acts on it need not wait."""
+    seen = cases.load(tx, case_id)
+    if seen and first_overdue(seen, local_date(now)) and (held := cases.load(tx, case_id, lock=True)):
+        with_overdue_alarms_rung(office, tx, held, now)
 
 
 def known_to(office: Office, tx: Transaction, case: Case, uscc: str, now: datetime) -> Known:

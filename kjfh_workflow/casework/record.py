@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -90,9 +90,7 @@ def record(
     history.append(tx, row)
     _turn_timers(tx, decision, when.noticed_at)
     if decision.ban:
-        ban = decision.ban
-        values = {"uscc": ban.uscc, "since": ban.since, "until": ban.until, "article": ban.article}
-        registry.add_ban(tx, {"case_id": before.id, "city": before.city, **values})
+        registry.add_ban(tx, {"case_id": before.id, "city": before.city, **asdict(decision.ban)})
     registry.add_notices(tx, notices)
     for kind, case_id in opened.items():
         record(office, tx, decide_opening(pack, kind, decision, case_id, known), known, when)

@@ -69,7 +69,7 @@ class Letter:
             "issued": self.issued,
             "proposal": self._proposal(),
             "city": identity.city_label,
-            "office": identity.issuers[0] if identity.issuers else f"{identity.city_label}科学技术局",
+            "office": identity.issuers[0] if identity.issuers else identity.contact,
             "contact": identity.contact,
             "evidence": self.evidence,
             "clocks": {name: self._clock_words(clock) for name, clock in self.clocks.items()},

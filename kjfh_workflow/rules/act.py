@@ -67,4 +67,4 @@ class Act:
         self, code: RefusalCode, *, article: str = "", field: str = "", variant: str = "", **values: object
     ) -> Refusal:
         """One reason against this act."""
-        return refusal(self.pack, code, article=article or "", field=field, variant=variant, **values)
+        return refusal(self.pack, code, article=article, field=field, variant=variant, **values)

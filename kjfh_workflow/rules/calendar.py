@@ -9,6 +9,9 @@ from datetime import date, timedelta
 from functools import cache, cached_property
 from importlib.metadata import version
 
+#: A year whose notice is known to everybody; later ones are looked for from here.
+_LONG_ANNOUNCED = 2024
+
 
 class WorkCalendar:
     """Mainland China's working days, year by year, as far as the notices are known."""
@@ -26,9 +29,10 @@ class WorkCalendar:
         """The last day of the last year whose notice is known: only a notice names make-up days."""
         import holidays  # noqa: PLC0415  (60 ms that a command without deadlines need not pay)
 
-        this_year = date.today().year  # noqa: DTZ011  (only bounds how far to look)
-        known = holidays.country_holidays("CN", years=range(2004, this_year + 3))
-        return date(max(day.year for day in known.weekend_workdays), 12, 31)
+        year = _LONG_ANNOUNCED
+        while any(day.year == year + 1 for day in holidays.country_holidays("CN", years=year + 1).weekend_workdays):
+            year += 1
+        return date(year, 12, 31)
 
     def is_workday(self, day: date) -> bool:
         """Whether offices work on *day*; beyond ``known_until`` by weekend and statutory days only."""

@@ -91,6 +91,15 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm of one clock of one case."""
+
+    timer: str
+    sequence: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What one step of a case does to its clocks."""
 
@@ -103,6 +112,20 @@ class Turn:
 def clocks_of(case: Case) -> dict[str, Clock]:
     """The running clocks, by timer."""
     return {name: Clock.from_data(name, data) for name, data in case.memory.get("clocks", {}).items()}
+
+
+def first_overdue(case: Case, today: date) -> Alarm | None:
+    """The earliest alarm of the case whose time has come; None if there is none."""
+    due = [
+        (day, clock.timer, name, clock.sequence)
+        for clock in clocks_of(case).values()
+        for name, day in clock.alarms.items()
+        if day <= today
+    ]
+    if not due:
+        return None
+    _, timer, name, sequence = min(due)
+    return Alarm(timer, sequence, name)
 
 
 def turn(

@@ -31,7 +31,7 @@ from kjfh_workflow.policy.vocabulary import (
 from kjfh_workflow.rules.act import Act
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Case, Standing
-from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Clock, Turn, clocks_of, next_escalation, turn
+from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Alarm, Clock, Turn, clocks_of, next_escalation, turn
 from kjfh_workflow.rules.doors import through_the_doors
 from kjfh_workflow.rules.effects import changes_of
 from kjfh_workflow.rules.evidence import read_evidence, read_facts
@@ -74,15 +74,6 @@ class BanOrder:
         """As history keeps it."""
         days = {"since": self.since.isoformat(), "until": self.until.isoformat()}
         return {"uscc": self.uscc, "article": self.article, **days}
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """One alarm of one clock of one case."""
-
-    timer: str
-    sequence: int
-    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -158,7 +158,7 @@ def make_checkpoint(tx: CoreTransaction, at: datetime) -> Checkpoint | None:
     if count == 0:
         return None
     made = Checkpoint(last.number + 1, position, count, at, last.hash)
-    made = Checkpoint(made.number, position, count, at, last.hash, made.sealed(digest.hex()))
+    made = replace(made, hash=made.sealed(digest.hex()))
     tx.connection.execute(insert(checkpoints).values({name: getattr(made, name) for name in Checkpoint.__slots__}))
     return made
 

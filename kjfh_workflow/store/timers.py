@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, literal_column, select, update
 
 from kjfh_workflow.clock import start_of
-from kjfh_workflow.rules.clocks import Clock
-from kjfh_workflow.rules.decision import Alarm
+from kjfh_workflow.rules.clocks import Alarm, Clock
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import timers
@@ -72,9 +71,9 @@ def cancel(tx: Transaction, case_id: str, clock: Clock, at: datetime) -> None:
     tx.run(_CANCEL, case_is=case_id, timer_is=clock.timer, sequence_is=clock.sequence, outcome_is=CANCELLED, settled=at)
 
 
-def fire(tx: Transaction, case_id: str, alarm: Alarm, at: datetime) -> bool:
-    """Mark one alarm as rung; False if it was settled before."""
-    touched = tx.run(
+def fire(tx: Transaction, case_id: str, alarm: Alarm, at: datetime) -> None:
+    """Mark one alarm as rung, if it is still armed."""
+    tx.run(
         _FIRE,
         case_is=case_id,
         timer_is=alarm.timer,
@@ -83,7 +82,6 @@ def fire(tx: Transaction, case_id: str, alarm: Alarm, at: datetime) -> bool:
         outcome_is=FIRED,
         settled=at,
     )
-    return touched == 1
 
 
 def is_armed(tx: Transaction, case_id: str, alarm: Alarm) -> bool:
