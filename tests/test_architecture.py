@@ -24,7 +24,8 @@ FLOORS = (
     ("rules",),
     ("store", "notices", "intake"),
     ("casework",),
-    ("scenario",),
+    ("scenario", "scheduler"),
+    ("lab",),
     ("cli",),
 )
 #: Library → the packages or modules of ours that may import it.
@@ -33,13 +34,19 @@ HOMES = {
     "alembic": ("store.migrate", "store.migrations"),
     "transitions": ("rules.lifecycle",),
     "jinja2": ("notices.render",),
+    "docx": ("notices.letters",),
+    "smtplib": ("notices.channels.mail",),
+    "httpx": ("notices.channels.webhook",),
+    "apprise": ("notices.channels.chat",),
+    "apscheduler": ("scheduler",),
+    "icalendar": ("casework.ics",),
     "holidays": ("rules.calendar",),
     "stdnum": ("rules.identifiers",),
     "openpyxl": ("intake",),
     "click": ("cli",),
     "rich": ("cli",),
     "pytest": ("scenario.pytest_plugin",),
-    "tomllib": ("policy", "scenario", "intake", "cli"),
+    "tomllib": ("policy", "scenario", "intake", "notices.channels", "cli"),
 }
 
 

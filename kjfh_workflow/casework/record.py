@@ -16,6 +16,7 @@ from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.notices.render import Letter
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import CaseKind, Role
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import clocks_of
@@ -77,7 +78,7 @@ def record(
     """Write everything the decision says."""
     before, pack = decision.before, decision.pack
     opened = {decision.opens: new_case_id(before.city, known.today)} if decision.opens else {}
-    notices = _written_notices(office, decision, when)
+    notices = _written_notices(office, tx, decision, when)
     effects = _effects(decision, opened, notices)
     row = _row(decision, when, request, effects)
     row = replace(row, hash=row.sealed())
@@ -154,11 +155,12 @@ def _turn_timers(tx: Transaction, decision: Decision, at: datetime) -> None:
 
 
 def notice_digest(row: Mapping[str, Any]) -> str:
-    """The seal over a notice's text, which history keeps."""
-    return canonical.digest(canonical.dumps([row["subject"], row["body"]]))
+    """The seal over a notice's text, which history keeps; the first schema's notices had no title."""
+    more = [row["title"], row["number"]] if row["title"] else []
+    return canonical.digest(canonical.dumps([row["subject"], row["body"], *more]))
 
 
-def _written_notices(office: Office, decision: Decision, when: When) -> list[dict[str, Any]]:
+def _written_notices(office: Office, tx: Transaction, decision: Decision, when: When) -> list[dict[str, Any]]:
     """The rows of the notices that the act queues, already written."""
     if not decision.notices:
         return []
@@ -166,13 +168,14 @@ def _written_notices(office: Office, decision: Decision, when: When) -> list[dic
     machine = decision.pack.machines[after.kind]
     clocks = clocks_of(after)
     rows = []
-    for number, order in enumerate(decision.notices, 1):
+    for place, order in enumerate(decision.notices, 1):
+        issued = local_date(when.noticed_at)
         letter = Letter(
             pack=decision.pack,
             case=after,
             to=order.to,
             day=when.legal_on,
-            issued=local_date(when.noticed_at),
+            issued=issued,
             event=machine.events.get(decision.event, decision.event),
             article=decision.article,
             status=decision.status,
@@ -180,20 +183,32 @@ def _written_notices(office: Office, decision: Decision, when: When) -> list[dic
             clocks=clocks,
             clock=order.clock,
             banned_until=decision.ban.until if decision.ban else None,
+            number=_number(tx, decision.pack, order.notice, issued),
         )
-        subject, body = office.renderer.write(order.notice, letter)
+        written = office.renderer.write(order.notice, letter)
         rows.append(
             {
-                "id": f"{after.id}/{after.version}/{number}",
+                "id": f"{after.id}/{after.version}/{place}",
                 "case_id": after.id,
                 "version": after.version,
                 "city": after.city,
                 "notice": order.notice,
                 "role": order.to,
                 "uscc": after.uscc if order.to is Role.APPLICANT else None,
-                "subject": subject,
-                "body": body,
+                "subject": written.subject,
+                "title": written.title,
+                "body": written.body,
+                "number": letter.number or None,
                 "queued_at": when.noticed_at,
             }
         )
     return rows
+
+
+def _number(tx: Transaction, pack: PolicyPack, notice: str, issued: date) -> str:
+    """The document number under which the notice is issued; empty where it has none."""
+    numbering = pack.identity.numbering
+    if numbering is None or not pack.identity.notices[notice].numbered:
+        return ""
+    number = registry.next_number(tx, pack.city, issued.year)
+    return numbering.form.format(year=issued.year, number=number)

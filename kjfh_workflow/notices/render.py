@@ -1,6 +1,7 @@
-"""A notice's subject and text from its template. The only home of ``jinja2``.
+"""A notice's subject, title and text from its template. The only home of ``jinja2``.
 
-A template folder ``<notice>/`` holds ``subject.txt`` and ``body.txt``; ``<city>/<notice>/`` replaces it for one city.
+A template folder ``<notice>/`` holds ``subject.txt`` (of an e-mail), ``title.txt`` (of the letter) and ``body.txt``;
+``<city>/<notice>/`` replaces it for one city.
 Who receives a notice and when is decided elsewhere.
 """
 
@@ -29,6 +30,19 @@ from kjfh_workflow.rules.deadlines import chinese, sentence
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
+#: The files of a template folder.
+_PARTS = ("subject.txt", "title.txt", "body.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A notice as it is kept on file and sent."""
+
+    subject: str
+    title: str
+    body: str
+
+
 @dataclass(frozen=True)
 class Letter:
     """What a template may speak of. Everything is plain text, a date, or a mapping of such."""
@@ -50,6 +64,8 @@ class Letter:
     clocks: Mapping[str, Clock]
     clock: Clock | None = None
     banned_until: date | None = None
+    #: Its document number; empty where it has none.
+    number: str = ""
 
     @cached_property
     def words(self) -> dict[str, Any]:
@@ -75,6 +91,7 @@ class Letter:
             "clocks": {name: self._clock_words(clock) for name, clock in self.clocks.items()},
             "clock": self._clock_words(self.clock) if self.clock else None,
             "banned_until": self.banned_until,
+            "number": self.number,
         }
 
     def _basis(self) -> str:
@@ -121,21 +138,22 @@ class Renderer:
 
     def has_template(self, city: str, notice: str) -> bool:
         """Whether *notice* can be written for *city*."""
-        return all(self._find(city, notice, part) is not None for part in ("subject.txt", "body.txt"))
+        return all(self._find(city, notice, part) is not None for part in _PARTS)
 
-    def write(self, notice: str, letter: Letter) -> tuple[str, str]:
-        """Subject and text.
+    def write(self, notice: str, letter: Letter) -> Written:
+        """Subject, title and text.
 
         Raises:
             PolicyError: if there is no template, or it asks for what is not there.
         """
         try:
-            subject = self._template(letter.pack.city, notice, "subject.txt").render(letter.words)
-            body = self._template(letter.pack.city, notice, "body.txt").render(letter.words)
+            subject, title, body = (
+                self._template(letter.pack.city, notice, part).render(letter.words).strip() for part in _PARTS
+            )
         except Exception as error:
             # Whatever a template does wrong, the message must name the template.
             raise PolicyError([Problem(f"templates/{notice}", "", f"{type(error).__name__}: {error}")]) from error
-        return subject.strip(), _BLANK_LINES.sub("\n\n", body.strip()) + "\n"
+        return Written(subject, title, _BLANK_LINES.sub("\n\n", body) + "\n")
 
     def _find(self, city: str, notice: str, part: str) -> str | None:
         for name in (f"{city}/{notice}/{part}", f"{notice}/{part}"):

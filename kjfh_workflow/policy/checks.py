@@ -173,6 +173,16 @@ def _check_notices(pack: PolicyPack, has_template: HasTemplate) -> Iterator[Prob
     for notice in known:
         if notice not in sent:
             yield Problem("policy.toml", f"notices.{notice}", say("notice_unused"))
+    yield from _check_numbering(pack)
+
+
+def _check_numbering(pack: PolicyPack) -> Iterator[Problem]:
+    numbering = pack.identity.numbering
+    numbered = [name for name, notice in pack.identity.notices.items() if notice.numbered]
+    if numbered and numbering is None:
+        yield Problem("policy.toml", f"notices.{numbered[0]}.numbered", say("no_numbering"))
+    if numbering and not all(numbering.form.count(blank) == 1 for blank in ("{year}", "{number}")):
+        yield Problem("policy.toml", "numbering.form", say("number_form", found=numbering.form))
 
 
 def _notices_with_keys(machine: Machine) -> Iterator[tuple[str, str, bool]]:

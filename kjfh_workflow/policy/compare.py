@@ -102,7 +102,7 @@ def _machine(kind: str, machine: Machine) -> Iterator[tuple[str, _Item]]:
 
 #: Fields that are items of their own.
 _PARTS: dict[type[Part], frozenset[str]] = {
-    Identity: frozenset({"in_force", "article", "types", "material", "departments", "cap", "notices"}),
+    Identity: frozenset({"in_force", "article", "types", "material", "departments", "numbering", "cap", "notices"}),
     Machine: frozenset({"states", "events", "edge", "timer"}),
     Edge: frozenset({"four_eyes"}),
     Timer: frozenset({"period", "reminder", "escalation"}),

@@ -85,6 +85,14 @@ class Notice(Part):
     label: Text
     #: Who receives it; empty only for reminders, which go to whoever has the work.
     to: tuple[Role, ...] = ()
+    #: Whether it is issued under a document number of the bureau's.
+    numbered: bool = False
+
+
+class Numbering(Provision):
+    """How the bureau numbers what it issues: ``余科孵〔{year}〕{number}号``, from 1 in every year, without gaps."""
+
+    form: Text
 
 
 class Identity(Part):
@@ -105,6 +113,7 @@ class Identity(Part):
     types: dict[Name, SpaceType] = Field(min_length=1)
     materials: tuple[Material, ...] = Field(alias="material", default=())
     departments: Departments
+    numbering: Numbering | None = None
     caps: tuple[Cap, ...] = Field(alias="cap", default=())
     notices: dict[Name, Notice]
 
@@ -233,6 +242,8 @@ class PolicyPack:
         """Everything that rests on an article, each with a key that names it for good."""
         yield "in_force", self.identity.in_force
         yield "departments", self.identity.departments
+        if self.identity.numbering:
+            yield "numbering", self.identity.numbering
         for name, space_type in self.identity.types.items():
             yield f"types.{name}", space_type
         for material in self.identity.materials:

@@ -60,6 +60,20 @@ def settle_once(dialect: str, table: str, key: tuple[str, ...], fixed: Iterable[
     yield _no_replace(table, key)
 
 
+def keep_rows(dialect: str, tables: Iterable[str]) -> Iterator[str]:
+    """The statements that refuse to delete from tables whose rows may change.
+
+    Args:
+        dialect: ``postgresql`` or ``sqlite``.
+        tables: their names; on PostgreSQL after ``refuse_changes``, whose function they use.
+    """
+    for table in tables:
+        if dialect == "postgresql":
+            yield _statement_trigger(table, "DELETE OR TRUNCATE")
+        else:
+            yield _abort(f"{table}_no_delete", f"BEFORE DELETE ON {table}", f"rows of {table} stay: DELETE refused")
+
+
 def _statement_trigger(table: str, acts: str) -> str:
     return (
         f"CREATE TRIGGER {table}_append_only BEFORE {acts} ON {table} "

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, func, insert, select, update
 
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import bans, confirmations, documents, notices, organisations
+from kjfh_workflow.store.schema import bans, confirmations, documents, notices, numbers, organisations
 
 _KNOWN_ORGANISATION = Prepared(
     select(organisations.c.uscc).where(organisations.c.uscc == bindparam("uscc")).with_for_update()
@@ -24,6 +24,15 @@ _HAS_DOCUMENT = Prepared(select(documents.c.digest).where(documents.c.digest == 
 _ADD_DOCUMENT = Prepared(insert(documents))
 _READ_DOCUMENT = Prepared(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
 _ADD_NOTICE = Prepared(insert(notices))
+_NEXT_NUMBER = Prepared(
+    update(numbers)
+    .where(numbers.c.city == bindparam("city_is"), numbers.c.year == bindparam("year_is"))
+    .values(last=numbers.c.last + 1)
+)
+_LAST_NUMBER = Prepared(
+    select(numbers.c.last).where(numbers.c.city == bindparam("city_is"), numbers.c.year == bindparam("year_is"))
+)
+_FIRST_NUMBER = Prepared(insert(numbers))
 
 
 def lock_organisation(tx: Transaction, uscc: str) -> bool:
@@ -93,6 +102,19 @@ def all_documents(tx: CoreTransaction) -> Iterator[tuple[str, str]]:
 def add_notices(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Queue notices, already written."""
     tx.run_many(_ADD_NOTICE, rows)
+
+
+def next_number(tx: Transaction, city: str, year: int) -> int:
+    """The city's next document number of a year; a transaction that is rolled back gives it back.
+
+    Raises:
+        Clash: if two transactions issue a year's first number at once.
+    """
+    if tx.run(_NEXT_NUMBER, city_is=city, year_is=year) == 0:
+        tx.run(_FIRST_NUMBER, city=city, year=year, last=1)
+    row = tx.fetch(_LAST_NUMBER, city_is=city, year_is=year)
+    assert row is not None, "it has just been written"  # noqa: S101
+    return int(row[0])
 
 
 def notices_of(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:

@@ -2,9 +2,11 @@
 
 Their names begin with ``kjfh_``, because they may live beside a host program's own.
 
-``history``, ``documents``, ``notices``, ``bans``, ``checkpoints`` and ``confirmations`` are append-only: the database
-itself refuses UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and
-``timers`` the index of its alarms: both can be computed again and compared (``kjfh verify``).
+``history``, ``documents``, ``notices``, ``bans``, ``checkpoints``, ``confirmations``, ``holiday_notices``,
+``recounts``, ``letters``, ``delivery_log``, ``services`` and ``addresses`` are append-only: the database itself refuses
+UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and ``timers`` the index of
+its alarms: both can be computed again and compared (``kjfh verify``). ``outbox`` and ``deliveries`` say what has still
+to be done; what has been done stands in ``delivery_log``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -169,7 +172,21 @@ notices = Table(
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("queued_at", Instant, nullable=False),
+    # The letter's title; its document number, where the pack gives the notice one.
+    Column("title", Text, nullable=False, server_default=""),
+    Column("number", String(64)),
     UniqueConstraint("case_id", "version", "notice", "role"),
+    Index("uq_kjfh_notices_city_number", "city", "number", unique=True),
+)
+
+# The last document number given, by city and year. Taken under a row lock in the act's transaction: an act that is
+# rolled back gives its number back, so there are no gaps.
+numbers = Table(
+    "kjfh_numbers",
+    metadata,
+    Column("city", String(64), primary_key=True),
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    Column("last", Integer, nullable=False),
 )
 
 bans = Table(
@@ -213,6 +230,156 @@ confirmations = Table(
     sqlite_autoincrement=True,
 )
 
+# What the State Council or the bureau announced after the calendar data was made.
+holiday_notices = Table(
+    "kjfh_holiday_notices",
+    metadata,
+    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    # Where it is written.
+    Column("source", Text, nullable=False),
+    # The year whose whole arrangement this is; null where it only amends.
+    Column("year", Integer),
+    # JSON lists of days.
+    Column("rest", _Json, nullable=False),
+    Column("work", _Json, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# That every running clock has been counted again after a holiday notice.
+recounts = Table(
+    "kjfh_recounts",
+    metadata,
+    Column("notice_id", BigInteger, ForeignKey("kjfh_holiday_notices.id"), primary_key=True, autoincrement=False),
+    Column("moved", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Alarms that could not ring, until they do.
+timer_failures = Table(
+    "kjfh_timer_failures",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    Column("timer", String(64), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("alarm", String(32), primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("failed_at", Instant, nullable=False),
+    Column("retry_at", Instant, nullable=False),
+)
+
+# One row for each notice, written with it; once routed, ``deliveries`` has one for each channel.
+outbox = Table(
+    "kjfh_outbox",
+    metadata,
+    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), primary_key=True),
+    Column("next_at", Instant, nullable=False),
+    Column("routed_at", Instant),
+    # Why it could not be routed so far.
+    Column("problem", Text),
+)
+
+deliveries = Table(
+    "kjfh_deliveries",
+    metadata,
+    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    # queued, unaddressed, sent, dead, discarded.
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    # Who is sending it now, and until when others keep away.
+    Column("claim", String(64)),
+    Column("claimed_until", Instant),
+    Column("address", Text),
+    Column("error", Text),
+    Column("settled_at", Instant),
+)
+
+delivery_log = Table(
+    "kjfh_delivery_log",
+    metadata,
+    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    # routed, failed, unaddressed, sent, dead, discarded, retried, resent.
+    Column("what", String(16), nullable=False),
+    # The address, the error, or a person's reason.
+    Column("detail", Text, nullable=False),
+    # A person, or the process.
+    Column("actor", Text, nullable=False),
+    Index("ix_kjfh_delivery_log_notice_id", "notice_id"),
+    sqlite_autoincrement=True,
+)
+
+# When a channel with a rate limit may send next.
+channels = Table(
+    "kjfh_channels",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("free_at", Instant, nullable=False),
+)
+
+letters = Table(
+    "kjfh_letters",
+    metadata,
+    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
+# Proof of service: how, when and by whom a letter reached its addressee.
+services = Table(
+    "kjfh_services",
+    metadata,
+    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
+    Column("how", Text, nullable=False),
+    Column("served_on", Date, nullable=False),
+    Column("served_by", Text, nullable=False),
+    Column("received_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Index("ix_kjfh_services_notice_id", "notice_id"),
+    sqlite_autoincrement=True,
+)
+
+# Addresses of operators and role mailboxes; the newest row counts, an empty address withdraws.
+addresses = Table(
+    "kjfh_addresses",
+    metadata,
+    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("city", String(64), nullable=False),
+    # An operator's code, or a role.
+    Column("holder", String(32), nullable=False),
+    # The kind of address: email, chat.
+    Column("medium", String(16), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Index("ix_kjfh_addresses_holder", "holder", "city", "medium"),
+    sqlite_autoincrement=True,
+)
+
+_OPEN_DELIVERY = deliveries.c.state.in_(("queued", "unaddressed"))
+Index(
+    "ix_kjfh_deliveries_open",
+    deliveries.c.channel,
+    deliveries.c.next_at,
+    sqlite_where=_OPEN_DELIVERY,
+    postgresql_where=_OPEN_DELIVERY,
+)
+Index(
+    "ix_kjfh_outbox_unrouted",
+    outbox.c.next_at,
+    sqlite_where=outbox.c.routed_at.is_(None),
+    postgresql_where=outbox.c.routed_at.is_(None),
+)
 #: What is due next: only armed alarms are in it, so it stays small however many have rung.
 Index(
     "ix_kjfh_timers_armed",
