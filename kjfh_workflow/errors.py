@@ -13,7 +13,9 @@
     │   ├── TransitionNotAllowed  .allowed lists the events that are possible
     │   └── GuardRefused          guards and evidence together
     ├── Conflict                  the case moved meanwhile, or a request id was used for another act
-    └── SchemaMismatch            the database is older or newer than this program
+    ├── Unavailable               the database cannot be reached or cannot work: try again later
+    ├── SchemaMismatch            the database is older or newer than this program
+    └── DeliveryFailed            a channel did not take a notice; never leaves the delivery
 
 Not here: HTTP numbers (``web``), exit codes (``cli``) and Chinese words (``policy/words.toml``).
 """
@@ -126,3 +128,16 @@ class Conflict(WorkflowError):
 
 class SchemaMismatch(WorkflowError):
     """The database schema does not fit this version of the program."""
+
+
+class Unavailable(WorkflowError):
+    """The database cannot be reached or cannot work; nothing that was not committed has happened."""
+
+
+class DeliveryFailed(WorkflowError):
+    """The notice could not be handed over."""
+
+    def __init__(self, message: str = "", *, permanent: bool = False) -> None:
+        super().__init__(message)
+        #: Another attempt would fail in the same way (no such mailbox); otherwise it is worth one.
+        self.permanent = permanent

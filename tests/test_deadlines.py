@@ -18,7 +18,6 @@ from kjfh_workflow.rules.deadlines import (
     count,
     full_months,
     reminder_day,
-    sentence,
     workdays_between,
 )
 
@@ -104,10 +103,3 @@ def test_beyond_the_known_calendar_a_deadline_is_provisional() -> None:
     assert not count(CALENDAR, last - timedelta(days=40), 5, LengthUnit.WORKING_DAYS).provisional
     assert count(CALENDAR, last, 5, LengthUnit.WORKING_DAYS).provisional
     assert not count(CALENDAR, last, 2, LengthUnit.YEARS, rolls=False).provisional
-
-
-def test_the_proof_is_one_chinese_sentence() -> None:
-    deadline = count(CALENDAR, date(2021, 4, 1), 1, LengthUnit.MONTHS)
-    assert sentence(deadline, "个月") == (
-        "自2021年4月1日起算（当日不计）1个月，原届满日2021年5月1日为休息日，顺延，至2021年5月6日24时止"
-    )

@@ -14,7 +14,7 @@ from kjfh_workflow.store.database import CoreTransaction
 
 
 def confirm(
-    office: Office, tx: CoreTransaction, city: str, key: str, by: Actor, on: date, note: str, version: str
+    office: Office, tx: CoreTransaction, city: str, key: str, by: Actor, on: date | None, note: str, version: str
 ) -> None:
     """Record one confirmation; an earlier one of the same provision stays on file.
 
@@ -30,6 +30,7 @@ def confirm(
         raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event="确认", roles=roles)])
     if key not in dict(pack.provisions()):
         raise NotFound(f"{pack.name} has no provision {key!r}; see `kjfh policy open-questions {city}`")
+    moment = office.moment(tx)
     registry.add_confirmation(
         tx,
         {
@@ -37,8 +38,8 @@ def confirm(
             "policy": pack.version,
             "key": key,
             "confirmed_by": by.name,
-            "confirmed_on": on,
+            "confirmed_on": on or moment.today,
             "note": note,
-            "recorded_at": office.now(),
+            "recorded_at": moment.now,
         },
     )

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.record import Request, When, new_case_id, record
-from kjfh_workflow.clock import local_date, start_of
+from kjfh_workflow.clock import start_of
 from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
@@ -52,15 +51,15 @@ def perform(
         return answered
     if expected_version is not None and case.version != expected_version:
         raise Conflict(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
-    now = office.now()
-    case = with_overdue_alarms_rung(office, tx, case, now)
+    moment = office.moment(tx)
+    case = with_overdue_alarms_rung(office, tx, case, moment)
     pack = office.pack_of(case)
     edges = pack.machines[case.kind].edges_of.get(event, ())
     if any(EffectName.IMPOSE_BAN in edge.effects for edge in edges):
         registry.lock_organisation(tx, case.uscc)
-    known = known_to(office, tx, case, case.uscc, now)
+    known = known_to(office, tx, case, case.uscc, moment)
     decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(now), request).outcome
+    return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
 
 
 def open_case(
@@ -85,8 +84,8 @@ def open_case(
     registry.lock_organisation(tx, actor.uscc)
     if request and (answered := _answered(tx, request)):
         return answered
-    now = office.now()
-    today = local_date(now)
+    moment = office.moment(tx)
+    today = moment.today
     pack = office.catalog.in_force(city, today)
     if pack is None:
         latest = office.catalog.latest(city)
@@ -96,14 +95,14 @@ def open_case(
     if Role.APPLICANT in actor.roles and not actor.uscc:
         raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
     for other, _, _ in cases.open_of_operator(tx, city, actor.uscc, ""):
-        _let_lapse(office, tx, other, now)
+        _let_lapse(office, tx, other, moment)
     case = Case(new_case_id(city, today), city, kind, pack.version, NEW)
-    known = known_to(office, tx, case, actor.uscc, now)
+    known = known_to(office, tx, case, actor.uscc, moment)
     decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(now), request).outcome
+    return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
 
 
-def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, now: datetime) -> Case:
+def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Moment) -> Case:
     """Let one alarm of a locked case ring; returns the case as it is then.
 
     What happens is dated to the deadline; clocks that it starts count from today, when people can know of it.
@@ -111,30 +110,30 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, now: datetim
     pack = office.pack_of(case)
     clock = clocks_of(case).get(alarm.timer)
     actor = Actor.timer(alarm.timer, case.city)
-    known = known_to(office, tx, case, case.uscc, now)
+    known = known_to(office, tx, case, case.uscc, moment)
     decision = decide_alarm(pack, case, alarm, actor, known)
     if decision is None or clock is None:
-        timers.fire(tx, case.id, alarm, now)
+        timers.fire(tx, case.id, alarm, moment.now)
         return case
     day = clock.alarms[alarm.name]
-    return record(office, tx, decision, known, When(day, start_of(day), now)).case
+    return record(office, tx, decision, known, When(day, start_of(day), moment.now)).case
 
 
-def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, now: datetime) -> Case:
+def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, moment: Moment) -> Case:
     """A deadline binds whether or not a tick has noticed it: what is due in this case happens first."""
-    while alarm := first_overdue(case, local_date(now)):
-        case = ring(office, tx, case, alarm, now)
+    while alarm := first_overdue(case, moment.today):
+        case = ring(office, tx, case, alarm, moment)
     return case
 
 
-def _let_lapse(office: Office, tx: Transaction, case_id: str, now: datetime) -> None:
+def _let_lapse(office: Office, tx: Transaction, case_id: str, moment: Moment) -> None:
     """Ring what is overdue in another case; only then is it locked, so that acts on it need not wait."""
     seen = cases.load(tx, case_id)
-    if seen and first_overdue(seen, local_date(now)) and (held := cases.load(tx, case_id, lock=True)):
-        with_overdue_alarms_rung(office, tx, held, now)
+    if seen and first_overdue(seen, moment.today) and (held := cases.load(tx, case_id, lock=True)):
+        with_overdue_alarms_rung(office, tx, held, moment)
 
 
-def known_to(office: Office, tx: Transaction, case: Case, uscc: str, now: datetime) -> Known:
+def known_to(office: Office, tx: Transaction, case: Case, uscc: str, moment: Moment) -> Known:
     """What a decision about *case* may ask: facts and standing are read only if it does."""
 
     def load_document() -> str:
@@ -153,7 +152,7 @@ def known_to(office: Office, tx: Transaction, case: Case, uscc: str, now: dateti
             titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
         )
 
-    return Known(local_date(now), office.calendar, load_document, load_standing)
+    return Known(moment.today, moment.calendar, load_document, load_standing)
 
 
 def _request(

@@ -103,7 +103,7 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
         alarms=timers.of_case(tx, case_id),
         notices=registry.notices_of(tx, case_id),
         bans=bans,
-        warnings=_warnings(case, rows, bans, office.today()),
+        warnings=_warnings(case, rows, bans, office.moment(tx).today),
     )
 
 
@@ -131,8 +131,8 @@ def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Ac
     Raises:
         NotFound: as ``load_readable``.
     """
-    now = office.now()
-    case = with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), now)
+    moment = office.moment(tx)
+    case = with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), moment)
     pack = office.pack_of(case)
     machine = pack.machines[case.kind]
     found = []
@@ -142,7 +142,7 @@ def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Ac
             continue
         refusals: tuple[Refusal, ...] = ()
         try:
-            decide(pack, case, event, actor, {}, known_to(office, tx, case, case.uscc, now))
+            decide(pack, case, event, actor, {}, known_to(office, tx, case, case.uscc, moment))
         except Refused as error:
             refusals = error.refusals
         hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)

@@ -16,17 +16,18 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from kjfh_workflow import resources
-from kjfh_workflow.casework import confirming, queries, ticks, verify
+from kjfh_workflow.casework import confirming, queries, recounting, ticks, verify
 from kjfh_workflow.casework import perform as acts
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
-from kjfh_workflow.clock import Clock, SystemClock
+from kjfh_workflow.casework.ticks import Ticked
+from kjfh_workflow.clock import Clock
 from kjfh_workflow.errors import Conflict, Refused
 from kjfh_workflow.notices.render import Renderer
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind
-from kjfh_workflow.rules.calendar import china
+from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Reads
 from kjfh_workflow.store import cases, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
@@ -45,7 +46,7 @@ class Workflow:
         states: folders of policy packs that come before the program's own; a pack of the same city and version
             replaces it.
         templates: folders of notice templates that come before the program's own.
-        clock: where the time comes from; the machine's by default.
+        clock: where the time comes from; by default the database's clock, on SQLite the machine's.
         create: bring the schema up to date first, as ``kjfh db upgrade`` does.
 
     Raises:
@@ -65,7 +66,7 @@ class Workflow:
         self._database = _opened(database)
         renderer = load_templates(templates)
         catalog = load_catalog(states, templates)
-        self._office = Office(catalog, china(), clock or SystemClock(), renderer)
+        self._office = Office(catalog, clock, renderer)
         try:
             if create:
                 migrate.upgrade(self._database.engine)
@@ -82,7 +83,8 @@ class Workflow:
     @property
     def today(self) -> date:
         """Today in Shanghai."""
-        return self._office.today()
+        with self._database.reading() as tx:
+            return self._office.moment(tx).today
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -184,14 +186,54 @@ class Workflow:
             except Refused as error:
                 return Outcome.refused("", event, "", 0, error.refusals)
 
-    def tick(self) -> int:
-        """Let everything happen whose time has come, oldest first; returns how many alarms rang."""
-        return ticks.tick(self._office, self._database.acting)
+    def tick(self, stopped: Callable[[], bool] = lambda: False) -> Ticked:
+        """Let everything happen whose time has come, oldest first; to be called by any scheduler, in any process.
+
+        Args:
+            stopped: asked between two commits; True ends the tick early.
+
+        Raises:
+            Unavailable: if the database is gone; what was not committed is still due.
+        """
+        recounting.recount(self._office, self._database, stopped)
+        return ticks.tick(self._office, self._database, stopped)
+
+    def failing(self) -> list[dict[str, Any]]:
+        """The alarms that could not ring: case, timer, alarm, error, attempts, when they are tried again."""
+        with self._database.reading() as tx:
+            return timers.failing(tx)
 
     def next_ring(self) -> datetime | None:
         """When something is due next; None if nothing is."""
         with self._database.reading() as tx:
             return timers.next_ring(tx)
+
+    def announce_holidays(
+        self, source: str, *, by: Actor, year: int | None = None, rest: Iterable[date] = (), work: Iterable[date] = ()
+    ) -> int:
+        """Record what was announced after the calendar data was made; the next tick counts running clocks again.
+
+        Args:
+            source: where it is written, like 国办发明电〔2026〕7号.
+            by: an admin.
+            year: the year whose whole arrangement this is; None where it only changes some days.
+            rest: days on which offices rest.
+            work: days on which they work, though they are weekend days or were announced as rest days.
+
+        Returns:
+            The notice's number.
+
+        Raises:
+            NotAuthorised: if *by* is no admin.
+            InputError: where it says nothing, contradicts itself, or names no source.
+        """
+        with self._database.writing() as tx:
+            return recounting.announce(self._office, tx, by, source, year, rest, work)
+
+    def calendar(self) -> WorkCalendar:
+        """The working days as they are known now."""
+        with self._database.reading() as tx:
+            return self._office.moment(tx).calendar
 
     # ---- looking -----------------------------------------------------------------------------------------------
 
@@ -231,7 +273,7 @@ class Workflow:
     def banned_until(self, uscc: str, city: str) -> date | None:
         """The last barred day of an operator in a city; None if it may apply today."""
         with self._database.reading() as tx:
-            return queries.banned_until(tx, city, uscc, self.today)
+            return queries.banned_until(tx, city, uscc, self._office.moment(tx).today)
 
     # ---- proving -----------------------------------------------------------------------------------------------
 
@@ -247,7 +289,7 @@ class Workflow:
     def checkpoint(self) -> history.Checkpoint | None:
         """Seal what has been written since the last checkpoint; None if nothing has."""
         with self._database.writing() as tx:
-            return history.make_checkpoint(tx, self._office.now())
+            return history.make_checkpoint(tx, self._office.now(tx))
 
     def export(self, out: TextIO) -> int:
         """Write all history as JSON lines, which ``kjfh verify --export`` proves without a database."""
@@ -274,7 +316,7 @@ class Workflow:
             NotFound: for an unknown city, version or key.
         """
         with self._database.writing() as tx:
-            confirming.confirm(self._office, tx, city, key, by, on or self.today, note, version)
+            confirming.confirm(self._office, tx, city, key, by, on, note, version)
 
     def confirmations(self, city: str, version: str) -> list[dict[str, Any]]:
         """What has been confirmed of a pack, oldest first."""

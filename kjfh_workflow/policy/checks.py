@@ -192,6 +192,8 @@ def _notices_with_keys(machine: Machine) -> Iterator[tuple[str, str, bool]]:
     for timer in machine.timers:
         with_the_work = all(period.responsible for period in timer.periods)
         yield from ((f"timer.{timer.name}.reminder", rule.notice, with_the_work) for rule in timer.reminders)
+        if timer.moved_notice:
+            yield f"timer.{timer.name}.moved_notice", timer.moved_notice, with_the_work
         if timer.escalation:
             yield f"timer.{timer.name}.escalation", timer.escalation.notice, False
 

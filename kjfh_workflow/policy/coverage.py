@@ -18,6 +18,7 @@ from kjfh_workflow.policy.phrases import (
     escalation_in_words,
     four_eyes_in_words,
     in_force_in_words,
+    numbering_in_words,
     period_in_words,
     reminder_in_words,
     required_in_words,
@@ -118,6 +119,8 @@ def _document_value(pack: PolicyPack, provision: Provision) -> str:
             return in_force_in_words(provision)
         case model.Departments():
             return f"联合审核：{roles_in_words(pack, provision.roles)}均须同意"
+        case model.Numbering():
+            return f"文号：{numbering_in_words(provision)}"
         case model.SpaceType():
             return f"申请类型：{provision.label}，计为{pack.words('spaces', provision.space)}"
         case model.Material():

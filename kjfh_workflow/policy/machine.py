@@ -114,6 +114,8 @@ class Timer(Part):
     on_due: Name | None = None
     reminders: tuple[Reminder, ...] = Field(alias="reminder", default=())
     escalation: Escalation | None = None
+    #: Tells whoever must act that the last day is another, because the calendar was announced or changed.
+    moved_notice: Name | None = None
 
     @cached_property
     def period_of(self) -> dict[str, Period]:

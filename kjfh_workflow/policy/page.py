@@ -16,6 +16,7 @@ from kjfh_workflow.policy.phrases import (
     escalation_in_words,
     four_eyes_in_words,
     in_force_in_words,
+    numbering_in_words,
     period_in_words,
     reminder_in_words,
     required_in_words,
@@ -55,6 +56,9 @@ def _identity(pack: PolicyPack) -> Iterator[str]:
     yield f"- 施行依据：{_basis_in_words(pack, identity.in_force)}"
     yield f"- 联合审核：{roles_in_words(pack, identity.departments.roles)}均须同意"
     yield f"- 联合审核依据：{_basis_in_words(pack, identity.departments)}"
+    if identity.numbering:
+        yield f"- 通知文号：{numbering_in_words(identity.numbering)}"
+        yield f"- 通知文号依据：{_basis_in_words(pack, identity.numbering)}"
     yield f"- 咨询：{identity.contact}"
     yield f"- 政策包：{pack.name}（SHA-256 {pack.digest[:12]}…）"
     yield ""
@@ -87,10 +91,10 @@ def _tables(pack: PolicyPack) -> Iterator[str]:
     ]
     yield from _section("## 认定奖励上限", ("空间", "级别", "上限", *_BASIS), caps)
     notices = [
-        (notice.label, roles_in_words(pack, notice.to) or "当时的经办人", f"`{name}`")
+        (notice.label, roles_in_words(pack, notice.to) or "当时的经办人", "编文号" if notice.numbered else "", f"`{name}`")
         for name, notice in identity.notices.items()
     ]
-    yield from _section("## 通知", ("通知", "送达", "代码"), notices)
+    yield from _section("## 通知", ("通知", "送达", "文号", "代码"), notices)
 
 
 def _criteria(pack: PolicyPack) -> Iterator[str]:

@@ -70,6 +70,11 @@ def in_force_in_words(force: model.InForce) -> str:
     return f"自{force.effective_from}起{until}{adverse}"
 
 
+def numbering_in_words(numbering: model.Numbering) -> str:
+    """``余科孵〔年份〕序号号``."""
+    return numbering.form.replace("{year}", "年份").replace("{number}", "序号")
+
+
 def required_in_words(pack: PolicyPack, criterion: model.Criterion) -> str:
     """``≥75%``; for a judged criterion, what must hold before a person is asked."""
     if criterion.requires:

@@ -1,36 +1,58 @@
 """Which days are working days: the State Council's yearly notice, make-up days included.
 
-The only home of ``holidays``. Counting periods is ``deadlines``' business.
+The only home of ``holidays``. What was announced after that package was made comes in as ``HolidayNotice``s.
+Counting periods is ``deadlines``' business.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache, cached_property
 from importlib.metadata import version
 
 #: A year whose notice is known to everybody; later ones are looked for from here.
 _LONG_ANNOUNCED = 2024
+_SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayNotice:
+    """An arrangement of rest days that the bureau has recorded, because the package does not know it yet."""
+
+    #: Later ones win.
+    number: int
+    #: Where it is written.
+    source: str
+    #: The year whose whole arrangement this is; None where it only changes some days.
+    year: int | None
+    rest: frozenset[date] = field(default_factory=frozenset)
+    work: frozenset[date] = field(default_factory=frozenset)
 
 
 class WorkCalendar:
-    """Mainland China's working days, year by year, as far as the notices are known."""
+    """Mainland China's working days, year by year, as far as the notices are known.
 
-    def __init__(self) -> None:
+    Args:
+        notices: what has been announced besides, in the order recorded.
+    """
+
+    def __init__(self, notices: tuple[HolidayNotice, ...] = ()) -> None:
+        self.notices = notices
         self._rest_days: dict[int, frozenset[date]] = {}
 
     @cached_property
     def edition(self) -> str:
         """Which data the answers come from; stored with every deadline."""
-        return f"holidays {version('holidays')}"
+        package = f"holidays {version('holidays')}"
+        return f"{package}+{self.notices[-1].number}" if self.notices else package
 
     @cached_property
     def known_until(self) -> date:
         """The last day of the last year whose notice is known: only a notice names make-up days."""
-        import holidays  # noqa: PLC0415  (60 ms that a command without deadlines need not pay)
-
         year = _LONG_ANNOUNCED
-        while any(day.year == year + 1 for day in holidays.country_holidays("CN", years=year + 1).weekend_workdays):
+        recorded = {notice.year for notice in self.notices}
+        while year + 1 in recorded or _in_package(year + 1):
             year += 1
         return date(year, 12, 31)
 
@@ -38,7 +60,7 @@ class WorkCalendar:
         """Whether offices work on *day*; beyond ``known_until`` by weekend and statutory days only."""
         rest = self._rest_days.get(day.year)
         if rest is None:
-            rest = self._rest_days[day.year] = _rest_days(day.year)
+            rest = self._rest_days[day.year] = self._rest_days_of(day.year)
         return day not in rest
 
     def is_known(self, day: date) -> bool:
@@ -57,17 +79,52 @@ class WorkCalendar:
             day -= timedelta(days=1)
         return day
 
+    def rest_between(self, after: date, until: date) -> tuple[tuple[date, date], ...]:
+        """The rest days in (*after*, *until*], as stretches (first, last)."""
+        stretches: list[tuple[date, date]] = []
+        for n in range(1, (until - after).days + 1):
+            day = after + timedelta(days=n)
+            if self.is_workday(day):
+                continue
+            if stretches and stretches[-1][1] + timedelta(days=1) == day:
+                stretches[-1] = (stretches[-1][0], day)
+            else:
+                stretches.append((day, day))
+        return tuple(stretches)
 
+    def _rest_days_of(self, year: int) -> frozenset[date]:
+        rest: frozenset[date] | None = None
+        for notice in self.notices:
+            if notice.year == year:
+                rest = frozenset(day for day in _days_of(year) if day.weekday() >= _SATURDAY)
+            elif rest is None:
+                rest = _rest_days(year)
+            rest = (rest | {day for day in notice.rest if day.year == year}) - notice.work
+        return _rest_days(year) if rest is None else rest
+
+
+def _days_of(year: int) -> list[date]:
+    first = date(year, 1, 1)
+    return [first + timedelta(days=n) for n in range((date(year + 1, 1, 1) - first).days)]
+
+
+@cache
 def _rest_days(year: int) -> frozenset[date]:
-    import holidays  # noqa: PLC0415
+    import holidays  # noqa: PLC0415  (60 ms that a command without deadlines need not pay)
 
     china = holidays.country_holidays("CN", years=year)
-    first = date(year, 1, 1)
-    days = (first + timedelta(days=n) for n in range((date(year + 1, 1, 1) - first).days))
-    return frozenset(day for day in days if not china.is_working_day(day))
+    return frozenset(day for day in _days_of(year) if not china.is_working_day(day))
+
+
+@cache
+def _in_package(year: int) -> bool:
+    """Whether the package has the year's notice: without it, it knows no make-up days."""
+    import holidays  # noqa: PLC0415
+
+    return any(day.year == year for day in holidays.country_holidays("CN", years=year).weekend_workdays)
 
 
 @cache
 def china() -> WorkCalendar:
-    """The one calendar of the process."""
+    """The calendar as the package has it, the same object throughout the process."""
     return WorkCalendar()

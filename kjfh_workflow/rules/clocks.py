@@ -19,7 +19,9 @@ from kjfh_workflow.rules.deadlines import (
     Deadline,
     add_period,
     add_workdays,
+    chinese,
     count,
+    ending,
     reminder_day,
     workdays_between,
 )
@@ -42,6 +44,12 @@ class Clock:
     deadline: Deadline
     #: Alarm → the day at whose 00:00 it rings; what has rung is gone.
     alarms: Mapping[str, date]
+    #: The article that gives the period.
+    article: str = ""
+    #: When it first started and how long the whole period is, if it has stood still since.
+    begun: tuple[date, int] | None = None
+    #: The spans (from, to) in which it stood still.
+    stood_still: tuple[tuple[date, date], ...] = ()
 
     @property
     def due(self) -> date:
@@ -66,12 +74,17 @@ class Clock:
             "due": proof.due.isoformat(),
             "provisional": proof.provisional,
             "calendar": proof.calendar,
+            "skipped": _spans_as_data(proof.skipped),
+            "article": self.article,
+            "begun": [self.begun[0].isoformat(), self.begun[1]] if self.begun else None,
+            "stood_still": _spans_as_data(self.stood_still),
             "alarms": {name: day.isoformat() for name, day in self.alarms.items()},
         }
 
     @classmethod
     def from_data(cls, timer: str, data: Mapping[str, Any]) -> Clock:
-        """From the case's memory."""
+        """From the case's memory; clocks of the first release kept less of their proof."""
+        begun = data.get("begun")
         proof = Deadline(
             date.fromisoformat(data["trigger"]),
             data["length"],
@@ -80,9 +93,27 @@ class Clock:
             date.fromisoformat(data["due"]),
             data["provisional"],
             data["calendar"],
+            _spans_from_data(data.get("skipped", ())),
         )
-        alarms = {name: date.fromisoformat(day) for name, day in data["alarms"].items()}
-        return cls(timer, data["sequence"], data["state"], proof, alarms)
+        return cls(
+            timer=timer,
+            sequence=data["sequence"],
+            state=data["state"],
+            deadline=proof,
+            alarms={name: date.fromisoformat(day) for name, day in data["alarms"].items()},
+            article=data.get("article", ""),
+            begun=(date.fromisoformat(begun[0]), begun[1]) if begun else None,
+            stood_still=_spans_from_data(data.get("stood_still", ())),
+        )
+
+    def in_words(self, unit_word: str) -> str:
+        """The proof in one Chinese sentence: what it counts from, how long, where it stood still, the last instant."""
+        begun, whole = self.begun or (self.deadline.trigger, self.deadline.length)
+        counted = f"自{chinese(begun)}起算（当日不计）{whole}{unit_word}"
+        if self.stood_still:
+            spans = "、".join(f"{chinese(first)}至{chinese(last)}" for first, last in self.stood_still)
+            counted += f"，{spans}停止计算，恢复后余{self.deadline.length}{unit_word}"
+        return f"{counted}{ending(self.deadline)}"
 
     def without(self, alarm: str, added: Mapping[str, date]) -> Clock:
         """After *alarm* has rung and *added* were set."""
@@ -107,6 +138,15 @@ class Turn:
     stopped: tuple[Clock, ...] = ()
     #: Keys of the case's memory to assign.
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _spans_as_data(spans: Iterable[tuple[date, date]]) -> list[str]:
+    return [f"{first.isoformat()}/{last.isoformat()}" for first, last in spans]
+
+
+def _spans_from_data(data: Iterable[str]) -> tuple[tuple[date, date], ...]:
+    days = (span.split("/") for span in data)
+    return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in days)
 
 
 def clocks_of(case: Case) -> dict[str, Clock]:
@@ -150,15 +190,18 @@ def turn(
             stopped.append(clock)
             del clocks[timer.name]
             if target in timer.pauses_in:
-                used = workdays_between(calendar, clock.deadline.trigger, today)
-                paused[timer.name] = {"state": clock.state, "left": max(0, clock.deadline.length - used)}
+                paused[timer.name] = _kept(clock, today, calendar)
         period = timer.period_of.get(target)
         if target not in timer.pauses_in:
             kept = paused.pop(timer.name, None)
             if period:
-                left = kept["left"] if kept and kept["state"] == target else None
                 counts[timer.name] = counts.get(timer.name, 0) + 1
-                fresh = _start(timer, period, counts[timer.name], today, left, evidence, calendar)
+                sequence = counts[timer.name]
+                if kept and kept["state"] == target:
+                    fresh = _resumed(timer, period, sequence, today, kept, calendar)
+                else:
+                    length = evidence.get(period.length_from) or period.length
+                    fresh = _start(timer, period, sequence, today, length, calendar)
                 started.append(fresh)
                 clocks[timer.name] = fresh.as_data()
     if not (started or stopped or paused != case.memory.get("paused", {})):
@@ -177,23 +220,61 @@ def next_escalation(timer: Timer, clock: Clock, rung: str, today: date, calendar
     return {f"{ESCALATE}.{number}": add_workdays(calendar, max(clock.alarms[rung], today), rule.every)}
 
 
-def _start(
-    timer: Timer,
-    period: Period,
-    sequence: int,
-    today: date,
-    left: int | None,
-    evidence: Mapping[str, Any],
-    calendar: WorkCalendar,
+def recounted(timer: Timer, clock: Clock, sequence: int, today: date, calendar: WorkCalendar) -> Clock | None:
+    """The clock counted again with another calendar; None if its last day and its certainty stay as they are.
+
+    A last day is never moved into the past: whoever was told a later one still has today.
+    """
+    proof, period = clock.deadline, timer.period_of[clock.state]
+    fresh = count(calendar, proof.trigger, proof.length, proof.unit, rolls=period.rolls)
+    if fresh.due < today:
+        fresh = replace(fresh, due=min(proof.due, today))
+    if clock.overdue or (fresh.due, fresh.provisional) == (proof.due, proof.provisional):
+        return None
+    alarms = {name: day for name, day in _alarms(timer, fresh.due, today, calendar).items() if name in clock.alarms}
+    return replace(clock, sequence=sequence, deadline=fresh, alarms=alarms)
+
+
+def _kept(clock: Clock, today: date, calendar: WorkCalendar) -> dict[str, Any]:
+    """What a clock that stands still keeps: what was left, and what its proof will need."""
+    used = workdays_between(calendar, clock.deadline.trigger, today)
+    begun, whole = clock.begun or (clock.deadline.trigger, clock.deadline.length)
+    return {
+        "state": clock.state,
+        "left": max(0, clock.deadline.length - used),
+        "begun": [begun.isoformat(), whole],
+        "since": today.isoformat(),
+        "stood_still": _spans_as_data(clock.stood_still),
+    }
+
+
+def _resumed(
+    timer: Timer, period: Period, sequence: int, today: date, kept: Mapping[str, Any], calendar: WorkCalendar
 ) -> Clock:
-    length = left if left is not None else evidence.get(period.length_from) or period.length
+    fresh = _start(timer, period, sequence, today, kept["left"], calendar)
+    if "begun" not in kept:
+        return fresh  # paused by the first release, which kept only what was left
+    begun, whole = kept["begun"]
+    still = (date.fromisoformat(kept["since"]), today)
+    stood_still = (*_spans_from_data(kept["stood_still"]), still)
+    return replace(fresh, begun=(date.fromisoformat(begun), whole), stood_still=stood_still)
+
+
+def _start(
+    timer: Timer, period: Period, sequence: int, today: date, length: int | None, calendar: WorkCalendar
+) -> Clock:
     assert length is not None, "checks.timer_no_length"  # noqa: S101
     deadline = count(calendar, today, length, period.unit, rolls=period.rolls)
-    alarms = {EXPIRE: deadline.due + timedelta(days=1)}
+    alarms = _alarms(timer, deadline.due, today, calendar)
+    return Clock(timer.name, sequence, period.state, deadline, alarms, period.article)
+
+
+def _alarms(timer: Timer, due: date, today: date, calendar: WorkCalendar) -> dict[str, date]:
+    alarms = {EXPIRE: due + timedelta(days=1)}
     for rule in timer.reminders:
-        day = reminder_day(calendar, deadline.due, rule.before, rule.unit)
+        day = reminder_day(calendar, due, rule.before, rule.unit)
         if day <= today:  # moved off its rest day onto today: better on the rest day than never
-            day = add_period(deadline.due, -rule.before, LengthUnit.DAYS)
+            day = add_period(due, -rule.before, LengthUnit.DAYS)
         if day > today:  # else the period is so short that it has only just been announced
             alarms[f"{REMIND}.{rule.before}_{rule.unit}"] = day
-    return Clock(timer.name, sequence, period.state, deadline, alarms)
+    return alarms

@@ -32,6 +32,13 @@ class Deadline:
     provisional: bool
     #: Which calendar data was used.
     calendar: str
+    #: The rest days that did not count or that moved the end, as stretches (first, last).
+    skipped: tuple[tuple[date, date], ...] = ()
+
+    @property
+    def rest_days(self) -> int:
+        """How many days were skipped."""
+        return sum((last - first).days + 1 for first, last in self.skipped)
 
 
 @lru_cache(maxsize=4096)  # an office starts the same period many times on one day
@@ -39,13 +46,14 @@ def count(calendar: WorkCalendar, trigger: date, length: int, unit: LengthUnit, 
     """The deadline *length* *unit* after *trigger*; zero working days end on that day or the next workday."""
     if unit is LengthUnit.WORKING_DAYS:
         nominal = due = add_workdays(calendar, trigger, length)
+        skipped = calendar.rest_between(trigger, due)
     else:
         nominal = add_period(trigger, length, unit)
         due = calendar.next_workday(nominal) if rolls else nominal
+        skipped = calendar.rest_between(nominal - timedelta(days=1), due) if rolls else ()
     needs_calendar = rolls or unit is LengthUnit.WORKING_DAYS
-    return Deadline(
-        trigger, length, unit, nominal, due, needs_calendar and not calendar.is_known(due), calendar.edition
-    )
+    provisional = needs_calendar and not calendar.is_known(due)
+    return Deadline(trigger, length, unit, nominal, due, provisional, calendar.edition, skipped)
 
 
 def add_period(start: date, length: int, unit: LengthUnit) -> date:
@@ -92,11 +100,13 @@ def reminder_day(calendar: WorkCalendar, due: date, before: int, unit: LengthUni
     return calendar.last_workday(add_period(due, -before, unit))
 
 
-def sentence(deadline: Deadline, unit_word: str) -> str:
-    """The proof in one Chinese sentence: what it counts from, how long, rest days, the last instant."""
-    counted = f"自{chinese(deadline.trigger)}起算（当日不计）{deadline.length}{unit_word}"
+def ending(deadline: Deadline) -> str:
+    """The end of a proof in Chinese: the rest days, the last instant."""
+    counted = ""
     if deadline.due != deadline.nominal:
-        counted += f"，原届满日{chinese(deadline.nominal)}为休息日，顺延"
+        counted = f"，原届满日{chinese(deadline.nominal)}为休息日，顺延"
+    elif deadline.rest_days:
+        counted = f"，其间休息日{deadline.rest_days}天不计"
     provisional = "（该年度放假安排公布前为暂定）" if deadline.provisional else ""
     return f"{counted}，至{chinese(deadline.due)}24时止{provisional}"
 

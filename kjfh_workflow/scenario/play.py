@@ -12,7 +12,7 @@ from typing import Any
 
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.clock import FixedClock, office_hour
-from kjfh_workflow.errors import Problem, Refused, ScenarioError
+from kjfh_workflow.errors import Problem, Refused, ScenarioError, WorkflowError
 from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.scenario.model import Expect, Scenario, Step
@@ -96,7 +96,8 @@ class Player:
         target = office_hour(day)
         while (ring := self.workflow.next_ring()) is not None and ring <= target:
             self.clock.instant = max(ring, self.clock.instant)
-            self.workflow.tick()
+            if failing := self.workflow.tick().failing:
+                raise WorkflowError(f"an alarm cannot ring: {failing[0]}")
         self.clock.instant = max(target, self.clock.instant)
 
     def _act(self, step: Step, actor: Actor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +17,8 @@ from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import cases
 
-_COLUMNS = (
+#: What a ``Case`` is made of, in the order that ``case_of`` takes.
+CASE_COLUMNS = (
     cases.c.id,
     cases.c.city,
     cases.c.kind,
@@ -26,7 +28,7 @@ _COLUMNS = (
     cases.c.head,
     cases.c.memory,
 )
-_ONE = select(*_COLUMNS).where(cases.c.id == bindparam("id"))
+_ONE = select(*CASE_COLUMNS).where(cases.c.id == bindparam("id"))
 _READ = Prepared(_ONE)
 _LOCK = Prepared(_ONE.with_for_update())
 _INSERT = Prepared(insert(cases))
@@ -53,8 +55,11 @@ _OPEN_OF_OPERATOR = Prepared(
 def load(tx: Transaction, case_id: str, *, lock: bool = False) -> Case | None:
     """One case; with *lock* nobody else can act on it until the transaction ends."""
     row = tx.fetch(_LOCK if lock else _READ, id=case_id)
-    if row is None:
-        return None
+    return None if row is None else case_of(row)
+
+
+def case_of(row: Sequence[Any]) -> Case:
+    """A case from its ``CASE_COLUMNS``."""
     case_id, city, kind, policy, state, version, head, memory = row
     return Case(case_id, city, CaseKind(kind), policy, state, version, head, canonical.loads(memory))
 

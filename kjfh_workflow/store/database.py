@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_u
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import StaticPool
 
-from kjfh_workflow.errors import Conflict, WorkflowError
+from kjfh_workflow.errors import Conflict, Unavailable, WorkflowError
 from kjfh_workflow.store.prepared import Prepared
 
 #: How long a writer waits for another, in seconds.
@@ -36,6 +36,16 @@ class Transaction:
         self._cursor = cursor
         self._dialect = dialect
         self._driver: Any = dialect.loaded_dbapi
+
+    @property
+    def dialect_name(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._dialect.name
+
+    def wait_at_most(self, seconds: int) -> None:
+        """A lock that is not had in time is a ``Conflict``; SQLite has one limit for all."""
+        if self._dialect.name == "postgresql":
+            self._cursor.execute(f"SET LOCAL lock_timeout = '{int(seconds)}s'")
 
     def run(self, statement: Prepared, **values: Any) -> int:
         """Execute; returns the number of rows touched."""
@@ -114,19 +124,30 @@ class Database:
         dialect = self.engine.dialect
         driver: Any = dialect.loaded_dbapi
         with self._turn:
-            pooled = self.engine.raw_connection()
+            try:
+                pooled = self.engine.raw_connection()
+            except driver.Error as error:
+                raise _translated(error, dialect) from error
             try:
                 _begin(pooled, dialect, _WRITING)
                 yield Transaction(pooled.cursor(), dialect)
                 pooled.commit()
             except driver.Error as error:
-                pooled.rollback()
+                self._give_up(pooled)
                 raise _translated(error, dialect) from error
             except BaseException:
-                pooled.rollback()
+                self._give_up(pooled)
                 raise
             finally:
                 pooled.close()
+
+    def _give_up(self, pooled: Any) -> None:
+        """Roll back; where the connection is gone, the server is: what the pool still holds is gone too."""
+        try:
+            pooled.rollback()
+        except self.engine.dialect.loaded_dbapi.Error:
+            pooled.invalidate()
+            self.engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[CoreTransaction]:
@@ -189,6 +210,8 @@ def _translated(error: Exception, dialect: Dialect) -> Exception:
     # SQLite's lock that was not had in time; PostgreSQL's serialisation failure, deadlock and lock timeout.
     if "database is locked" in str(error) or getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03"):
         return Conflict(f"another transaction holds the case: {error}")
+    if isinstance(error, (driver.OperationalError, driver.InterfaceError)):
+        return Unavailable(f"the database cannot work: {error}")
     return sql_errors.DBAPIError.instance(None, None, error, driver.Error, dialect=dialect)
 
 

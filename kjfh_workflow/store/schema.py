@@ -288,11 +288,13 @@ deliveries = Table(
     Column("channel", String(64), primary_key=True),
     # queued, unaddressed, sent, dead, discarded.
     Column("state", String(16), nullable=False),
+    # Failures since it was queued.
     Column("attempts", Integer, nullable=False),
+    # When it is looked at next; while somebody is sending it: when others may take it over.
     Column("next_at", Instant, nullable=False),
-    # Who is sending it now, and until when others keep away.
+    # Who is sending it now.
     Column("claim", String(64)),
-    Column("claimed_until", Instant),
+    # As shown to people: a chat address is a secret.
     Column("address", Text),
     Column("error", Text),
     Column("settled_at", Instant),
@@ -305,7 +307,7 @@ delivery_log = Table(
     Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
     Column("channel", String(64), nullable=False),
     Column("at", Instant, nullable=False),
-    # routed, failed, unaddressed, sent, dead, discarded, retried, resent.
+    # routed, failed, interrupted, unaddressed, sent, dead, discarded, retried, resent.
     Column("what", String(16), nullable=False),
     # The address, the error, or a person's reason.
     Column("detail", Text, nullable=False),
@@ -383,7 +385,12 @@ Index(
 #: What is due next: only armed alarms are in it, so it stays small however many have rung.
 Index(
     "ix_kjfh_timers_armed",
+    # In the order of ringing: a deadline's alarms all ring at midnight, and a backlog is not sorted again and again.
     timers.c.rings_at,
+    timers.c.case_id,
+    timers.c.timer,
+    timers.c.sequence,
+    timers.c.alarm,
     sqlite_where=timers.c.outcome == "armed",
     postgresql_where=timers.c.outcome == "armed",
 )

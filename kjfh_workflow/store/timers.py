@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal_column, select, true, update
 
 from kjfh_workflow.clock import start_of
-from kjfh_workflow.rules.clocks import Alarm, Clock
+from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock
+from kjfh_workflow.store.cases import CASE_COLUMNS, case_of
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import timers
+from kjfh_workflow.store.schema import cases, timer_failures, timers
 
 ARMED, FIRED, CANCELLED = "armed", "fired", "cancelled"
 #: Written out in the statements, so that the partial index over armed alarms is used.
@@ -29,10 +31,57 @@ _THIS_CLOCK = (
 _SETTLE = update(timers).values(outcome=bindparam("outcome_is"), settled_at=bindparam("settled"))
 _CANCEL = Prepared(_SETTLE.where(*_THIS_CLOCK))
 _FIRE = Prepared(_SETTLE.where(*_THIS_CLOCK, timers.c.alarm == bindparam("alarm_is")))
-_DUE = Prepared(
+_ITS_FAILURE = and_(
+    timer_failures.c.case_id == timers.c.case_id,
+    timer_failures.c.timer == timers.c.timer,
+    timer_failures.c.sequence == timers.c.sequence,
+    timer_failures.c.alarm == timers.c.alarm,
+)
+_DUE = (
     select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.rings_at)
-    .where(_IS_ARMED_SQL, timers.c.rings_at <= bindparam("now"))
+    .where(
+        _IS_ARMED_SQL,
+        timers.c.rings_at <= bindparam("now"),
+        ~exists().where(_ITS_FAILURE, timer_failures.c.retry_at > bindparam("now")),
+    )
     .order_by(timers.c.rings_at, timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm)
+    .limit(bindparam("at_most"))
+)
+_LOOK = Prepared(_DUE)
+_CLAIM = Prepared(
+    _DUE.add_columns(*CASE_COLUMNS)
+    .join(cases, cases.c.id == timers.c.case_id)
+    .with_for_update(of=[timers, cases], skip_locked=True)
+)
+_THIS_FAILURE = (
+    timer_failures.c.case_id == bindparam("case_is"),
+    timer_failures.c.timer == bindparam("timer_is"),
+    timer_failures.c.sequence == bindparam("sequence_is"),
+    timer_failures.c.alarm == bindparam("alarm_is"),
+)
+_ATTEMPTS = Prepared(select(timer_failures.c.attempts).where(*_THIS_FAILURE))
+_ADD_FAILURE = Prepared(insert(timer_failures))
+_FORGET_FAILURE = Prepared(delete(timer_failures).where(*_THIS_FAILURE))
+_ANY_FAILURE = Prepared(select(timer_failures.c.case_id).limit(1))
+_FAILING = (
+    select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.due, timers.c.rings_at,
+           timer_failures.c.attempts, timer_failures.c.error, timer_failures.c.failed_at, timer_failures.c.retry_at)
+    .join(timer_failures, _ITS_FAILURE)
+    .where(_IS_ARMED_SQL)
+    .order_by(timers.c.rings_at, timers.c.case_id)
+)  # fmt: skip
+_RUNNING_CLOCK = (_IS_ARMED_SQL, timers.c.alarm == literal_column(f"'{EXPIRE}'"))
+_PROVISIONAL = Prepared(
+    select(timers.c.case_id)
+    .where(*_RUNNING_CLOCK, timers.c.provisional == true(), timers.c.due <= bindparam("until"))
+    .distinct()
+    .order_by(timers.c.case_id)
+)
+_RUNNING = Prepared(
+    select(timers.c.case_id)
+    .where(*_RUNNING_CLOCK, timers.c.due >= bindparam("since"), timers.c.case_id > bindparam("after"))
+    .distinct()
+    .order_by(timers.c.case_id)
     .limit(bindparam("at_most"))
 )
 _IS_ARMED = Prepared(select(timers.c.due).where(*_THIS_CLOCK, timers.c.alarm == bindparam("alarm_is")))
@@ -45,6 +94,10 @@ class Due:
     case_id: str
     alarm: Alarm
     rings_at: datetime
+
+
+#: After the first failure, in seconds; doubled at each further one.
+_FIRST_WAIT, _LONGEST_WAIT = 10, 3600
 
 
 def arm(tx: Transaction, case_id: str, alarms: Iterable[tuple[Clock, str, date]]) -> None:
@@ -91,9 +144,63 @@ def is_armed(tx: Transaction, case_id: str, alarm: Alarm) -> bool:
 
 
 def due(tx: Transaction, now: datetime, at_most: int) -> list[Due]:
-    """The armed alarms whose time has come, oldest first."""
-    rows = tx.fetch_all(_DUE, now=now, at_most=at_most)
-    return [Due(row[0], Alarm(row[1], row[2], row[3]), row[4]) for row in rows]
+    """The armed alarms whose time has come, oldest first; without those that failed and wait to be tried again."""
+    return [_due(row) for row in tx.fetch_all(_LOOK, now=now, at_most=at_most)]
+
+
+def claim(tx: Transaction, now: datetime, at_most: int) -> list[tuple[Due, Case]]:
+    """The same with their cases, locked until the transaction ends; what others hold is left out."""
+    rows = tx.fetch_all(_CLAIM, now=now, at_most=at_most)
+    return [(_due(row), case_of(row[5:])) for row in rows]
+
+
+def _due(row: Sequence[Any]) -> Due:
+    return Due(row[0], Alarm(row[1], row[2], row[3]), row[4])
+
+
+def note_failure(tx: Transaction, due: Due, error: str, now: datetime) -> None:
+    """That an alarm could not ring, and when it is tried again."""
+    place = _place(due)
+    row = tx.fetch(_ATTEMPTS, **place)
+    attempts = row[0] + 1 if row else 1
+    wait = timedelta(seconds=min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), _LONGEST_WAIT))
+    if row:
+        tx.run(_FORGET_FAILURE, **place)
+    values = {name.removesuffix("_is"): value for name, value in place.items()}
+    values["case_id"] = values.pop("case")
+    tx.run(_ADD_FAILURE, **values, attempts=attempts, error=error, failed_at=now, retry_at=now + wait)
+
+
+def forget_failures(tx: Transaction, rung: Iterable[Due]) -> None:
+    """What has rung after all fails no more."""
+    if tx.fetch(_ANY_FAILURE) is not None:
+        for due in rung:
+            tx.run(_FORGET_FAILURE, **_place(due))
+
+
+def _place(due: Due) -> dict[str, Any]:
+    alarm = due.alarm
+    return {
+        "case_is": due.case_id,
+        "timer_is": alarm.timer,
+        "sequence_is": alarm.sequence,
+        "alarm_is": alarm.name,
+    }
+
+
+def failing(tx: CoreTransaction) -> list[dict[str, Any]]:
+    """The armed alarms that could not ring so far: with error, attempts and when they are tried again."""
+    return [dict(row) for row in tx.connection.execute(_FAILING).mappings()]
+
+
+def provisional_cases(tx: Transaction, until: date) -> list[str]:
+    """Cases with a running clock whose last day was provisional and lies in a year that is known (*until*) by now."""
+    return [row[0] for row in tx.fetch_all(_PROVISIONAL, until=until)]
+
+
+def running_cases(tx: Transaction, after: str, since: date, at_most: int) -> list[str]:
+    """Cases behind *after*, by id, with a running clock that ends on or after *since*."""
+    return [row[0] for row in tx.fetch_all(_RUNNING, after=after, since=since, at_most=at_most)]
 
 
 def next_ring(tx: CoreTransaction) -> datetime | None:

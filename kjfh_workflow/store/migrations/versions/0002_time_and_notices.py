@@ -68,6 +68,15 @@ def _time() -> None:
         sa.ForeignKeyConstraint(["notice_id"], ["kjfh_holiday_notices.id"], name=op.f("fk_kjfh_recounts_notice_id")),
         sa.PrimaryKeyConstraint("notice_id", name=op.f("pk_kjfh_recounts")),
     )
+    op.drop_index("ix_kjfh_timers_armed", table_name="kjfh_timers")
+    armed = sa.text("outcome = 'armed'")
+    op.create_index(
+        "ix_kjfh_timers_armed",
+        "kjfh_timers",
+        ["rings_at", "case_id", "timer", "sequence", "alarm"],
+        sqlite_where=armed,
+        postgresql_where=armed,
+    )
     op.create_table(
         "kjfh_timer_failures",
         sa.Column("case_id", sa.String(length=64), nullable=False),
@@ -104,7 +113,6 @@ def _delivery() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", Instant(), nullable=False),
         sa.Column("claim", sa.String(length=64), nullable=True),
-        sa.Column("claimed_until", Instant(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("settled_at", Instant(), nullable=True),

@@ -1,0 +1,93 @@
+"""Rows of ``holiday_notices``: what was announced after the calendar data was made; and the database's clock.
+
+What the notices mean for a date is ``rules/calendar``'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import exists, func, insert, select, text
+
+from kjfh_workflow import canonical
+from kjfh_workflow.rules.calendar import HolidayNotice
+from kjfh_workflow.store.database import CoreTransaction, Transaction
+from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.schema import Instant, holiday_notices, recounts
+
+_NEWEST = func.coalesce(func.max(holiday_notices.c.id), 0)
+_MOMENT = {
+    # One server is one clock for all processes; a transaction may have waited long since it began.
+    "postgresql": Prepared(select(_NEWEST, func.clock_timestamp(type_=Instant()))),
+    "sqlite": Prepared(select(_NEWEST)),
+}
+_ALL = Prepared(
+    select(
+        holiday_notices.c.id, holiday_notices.c.source, holiday_notices.c.year,
+        holiday_notices.c.rest, holiday_notices.c.work,
+    ).order_by(holiday_notices.c.id)
+)  # fmt: skip
+_NOT_RECOUNTED = Prepared(
+    select(holiday_notices.c.id)
+    .where(~exists().where(recounts.c.notice_id == holiday_notices.c.id))
+    .order_by(holiday_notices.c.id)
+)
+_RECOUNTED = Prepared(insert(recounts))
+
+
+def moment(tx: Transaction) -> tuple[int, datetime | None]:
+    """The number of the newest holiday notice, and the instant on the database's clock; None where it has none."""
+    row = tx.fetch(_MOMENT[tx.dialect_name])
+    assert row is not None, "an aggregate has one row"  # noqa: S101
+    return row[0], row[1] if len(row) > 1 else None
+
+
+def notices(tx: Transaction) -> tuple[HolidayNotice, ...]:
+    """Every holiday notice, in the order recorded."""
+    return tuple(
+        HolidayNotice(number, source, year, _days(rest), _days(work))
+        for number, source, year, rest, work in tx.fetch_all(_ALL)
+    )
+
+
+def add(tx: CoreTransaction, values: Mapping[str, Any]) -> int:
+    """Record a notice: source, year, rest, work, recorded_by, recorded_at; returns its number.
+
+    Acts that are under way have read the calendar and hold its table: this waits until they are through, and those
+    that come meanwhile count with the new one.
+    """
+    if tx.connection.dialect.name == "postgresql":
+        tx.connection.execute(text("LOCK TABLE kjfh_holiday_notices IN ACCESS EXCLUSIVE MODE"))
+    row = {**values, "rest": canonical.dumps(values["rest"]), "work": canonical.dumps(values["work"])}
+    made = tx.connection.execute(insert(holiday_notices).values(**row).returning(holiday_notices.c.id))
+    return int(made.scalar_one())
+
+
+def not_recounted(tx: Transaction) -> list[int]:
+    """The notices after which the running clocks have still to be counted again."""
+    return [row[0] for row in tx.fetch_all(_NOT_RECOUNTED)]
+
+
+def mark_recounted(tx: Transaction, number: int, moved: int, at: datetime) -> None:
+    """That it has been done.
+
+    Raises:
+        Clash: if somebody else has done it too.
+    """
+    tx.run(_RECOUNTED, notice_id=number, moved=moved, at=at)
+
+
+def recorded(tx: CoreTransaction) -> list[dict[str, Any]]:
+    """Every notice as recorded, with what came of it."""
+    query = (
+        select(holiday_notices, recounts.c.moved, recounts.c.at.label("recounted_at"))
+        .outerjoin(recounts, recounts.c.notice_id == holiday_notices.c.id)
+        .order_by(holiday_notices.c.id)
+    )
+    return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def _days(data: str) -> frozenset[date]:
+    return frozenset(date.fromisoformat(day) for day in canonical.loads(data))

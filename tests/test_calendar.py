@@ -1,0 +1,204 @@
+"""Working days: the package's notices, what a bureau records over them, and running clocks counted again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import pytest
+
+from kjfh_workflow import Actor, InputError, NotAuthorised
+from kjfh_workflow.policy.vocabulary import LengthUnit
+from kjfh_workflow.rules.calendar import HolidayNotice, WorkCalendar, china
+from kjfh_workflow.rules.deadlines import count
+from tests.bureau import Bureau
+
+ADMIN = Actor.of("root", "admin", "yuyao", name="管理员")
+#: The last year that the package knows; what lies behind it is provisional.
+KNOWN = china().known_until
+AHEAD = KNOWN.year + 1
+
+
+def days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def announced(*notices: tuple[int | None, Iterable[date], Iterable[date]]) -> WorkCalendar:
+    return WorkCalendar(
+        tuple(
+            HolidayNotice(number, f"公告{number}", year, frozenset(rest), frozenset(work))
+            for number, (year, rest, work) in enumerate(notices, 1)
+        )
+    )
+
+
+def test_an_amendment_changes_only_the_days_it_names() -> None:
+    # As in January 2020, when the Spring Festival was lengthened after everybody had planned.
+    longer, back = date(2021, 2, 18), date(2021, 2, 27)
+    assert china().is_workday(longer)
+    assert not china().is_workday(back)
+    calendar = announced((None, [longer], [back]))
+    year = days(date(2020, 12, 1), date(2022, 1, 31))
+    assert [day for day in year if calendar.is_workday(day) != china().is_workday(day)] == [longer, back]
+
+
+def test_a_whole_years_arrangement_makes_the_year_known() -> None:
+    holiday = days(date(AHEAD, 10, 1), date(AHEAD, 10, 7))
+    make_up = next(day for day in days(date(AHEAD, 9, 20), date(AHEAD, 9, 30)) if day.weekday() == 6)
+    calendar = announced((AHEAD, holiday, [make_up]))
+    assert calendar.known_until == date(AHEAD, 12, 31)
+    assert calendar.is_workday(make_up)
+    assert not any(calendar.is_workday(day) for day in holiday)
+    # What the package only guessed from the statute is not in the arrangement, so it is not a rest day.
+    new_year = date(AHEAD, 1, 1)
+    assert calendar.is_workday(new_year) == (new_year.weekday() < 5)
+
+
+def test_the_later_notice_wins() -> None:
+    day = date(2021, 3, 3)
+    assert not announced((None, [day], [])).is_workday(day)
+    assert announced((None, [day], []), (None, [], [day])).is_workday(day)
+    assert not announced((None, [], [day]), (None, [day], [])).is_workday(day)
+
+
+def test_every_deadline_says_with_which_calendar_it_was_counted() -> None:
+    calendar = announced((None, [date(2021, 3, 3)], []))
+    assert count(calendar, date(2021, 3, 1), 3, LengthUnit.WORKING_DAYS).calendar == f"{china().edition}+1"
+    assert count(china(), date(2021, 3, 1), 3, LengthUnit.WORKING_DAYS).calendar == china().edition
+
+
+def correcting(bureau: Bureau, day: date) -> str:
+    """A case whose operator has 15 working days from *day*."""
+    case = bureau.on(day).reviewed()
+    bureau.act(case, "return_for_correction", bureau.clerk, missing=["证明"])
+    return case
+
+
+def due(bureau: Bureau, case: str) -> date:
+    return bureau.workflow.case(case).clocks["correction_due"].due
+
+
+def test_a_longer_holiday_moves_the_running_deadline_and_tells_whoever_must_act(bureau: Bureau) -> None:
+    case = correcting(bureau, date(2021, 3, 1))
+    assert due(bureau, case) == date(2021, 3, 22)
+    bureau.on(date(2021, 3, 10)).workflow.announce_holidays(
+        "国办发明电〔2021〕1号", by=ADMIN, rest=[date(2021, 3, 15), date(2021, 3, 16)]
+    )
+    bureau.workflow.tick()
+    view = bureau.workflow.case(case)
+    assert due(bureau, case) == date(2021, 3, 24)
+    row = view.timeline[-1]
+    assert (row.event, row.source, row.target, row.role) == ("recount", "correction", "correction", "timer")
+    letter = view.notices[-1]
+    assert (letter["notice"], letter["role"]) == ("deadline_moved", "applicant")
+    for told in ("2021年3月22日", "2021年3月24日", "国办发明电〔2021〕1号"):
+        assert told in letter["body"]
+    alarms = {
+        (a["sequence"], a["alarm"]): (a["outcome"], a["due"]) for a in view.alarms if a["timer"] == "correction_due"
+    }
+    assert alarms == {
+        (1, "remind.5_days"): ("cancelled", date(2021, 3, 22)),
+        (1, "expire"): ("cancelled", date(2021, 3, 22)),
+        (2, "remind.5_days"): ("armed", date(2021, 3, 24)),
+        (2, "expire"): ("armed", date(2021, 3, 24)),
+    }
+    assert bureau.workflow.verify().holds
+    bureau.on(date(2021, 3, 23)).workflow.tick()
+    assert bureau.state(case) == "correction"
+    bureau.on(date(2021, 3, 25)).workflow.tick()
+    assert bureau.state(case) == "lapsed"
+
+
+def test_an_act_counts_with_what_has_just_been_announced(bureau: Bureau, database_url: str) -> None:
+    elsewhere = Bureau(database_url, date(2021, 3, 1))
+    elsewhere.workflow.announce_holidays("测试", by=ADMIN, rest=[date(2021, 3, 15)])
+    assert due(bureau, correcting(bureau, date(2021, 3, 1))) == date(2021, 3, 23)
+    elsewhere.workflow.close()
+
+
+def test_a_reminder_that_was_sent_is_not_sent_again(desk: Bureau) -> None:
+    case = correcting(desk, date(2021, 3, 1))
+    desk.on(date(2021, 3, 17)).workflow.tick()
+    desk.workflow.announce_holidays("测试", by=ADMIN, rest=[date(2021, 3, 18), date(2021, 3, 19)])
+    for day in range(17, 30):
+        desk.on(date(2021, 3, day)).workflow.tick()
+    sent = [row["notice"] for row in desk.workflow.case(case).notices]
+    assert sent.count("correction_reminder") == 1
+    assert desk.state(case) == "lapsed"
+
+
+def test_a_deadline_never_moves_into_the_past(desk: Bureau) -> None:
+    case = correcting(desk, date(2021, 4, 20))  # Labour Day's holiday runs from 1 to 5 May
+    assert due(desk, case) == date(2021, 5, 12)
+    work = [date(2021, 4, 24), *days(date(2021, 5, 1), date(2021, 5, 5))]
+    desk.on(date(2021, 5, 11)).workflow.announce_holidays("假期取消", by=ADMIN, work=work)
+    desk.workflow.tick()
+    assert (due(desk, case), desk.state(case)) == (date(2021, 5, 11), "correction")
+    desk.on(date(2021, 5, 12)).workflow.tick()
+    assert desk.state(case) == "lapsed"
+
+
+def test_what_was_over_before_the_announcement_stays_over(desk: Bureau) -> None:
+    case = correcting(desk, date(2021, 3, 1))
+    desk.on(date(2021, 3, 23)).workflow.announce_holidays("太晚", by=ADMIN, rest=[date(2021, 3, 15)])
+    desk.workflow.tick()
+    assert desk.state(case) == "lapsed"
+
+
+def test_a_provisional_deadline_becomes_certain_when_its_year_is_announced(bureau: Bureau) -> None:
+    case = correcting(bureau, date(AHEAD, 4, 1))
+    before = bureau.workflow.case(case).clocks["correction_due"]
+    assert before.deadline.provisional
+    assert "暂定" in before.in_words("个工作日")
+    bureau.workflow.announce_holidays(
+        "国办发明电〔测试〕1号", by=ADMIN, year=AHEAD, rest=days(date(AHEAD, 10, 1), date(AHEAD, 10, 7))
+    )
+    bureau.workflow.tick()
+    after = bureau.workflow.case(case).clocks["correction_due"]
+    assert not after.deadline.provisional
+    assert after.deadline.calendar == f"{china().edition}+1"
+    assert bureau.workflow.verify().holds
+
+
+def test_a_second_tick_and_a_second_process_move_nothing_twice(bureau: Bureau, database_url: str) -> None:
+    cases = [correcting(bureau, date(2021, 3, 1))]
+    bureau.workflow.announce_holidays("测试", by=ADMIN, rest=[date(2021, 3, 15)])
+    offices = [Bureau(database_url, date(2021, 3, 1)) for _ in range(3)]
+    gate = threading.Barrier(3)
+
+    def tick(office: Bureau) -> None:
+        gate.wait()
+        office.workflow.tick()
+
+    threads = [threading.Thread(target=tick, args=(office,)) for office in offices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bureau.workflow.tick()
+    for case in cases:
+        assert [row.event for row in bureau.workflow.case(case).timeline].count("recount") == 1
+    assert bureau.workflow.verify().holds
+    for office in offices:
+        office.workflow.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"source": " ", "rest": [date(2027, 1, 1)]}, "source"),
+        ({"source": "甲"}, "at least one day"),
+        ({"source": "甲", "rest": [date(2027, 1, 2)], "work": [date(2027, 1, 2)]}, "2027-01-02 cannot be both"),
+        ({"source": "甲", "year": 2027, "rest": [date(2029, 1, 2)]}, "2029-01-02 does not belong"),
+    ],
+)
+def test_a_notice_that_makes_no_sense_is_refused(desk: Bureau, given: dict[str, object], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        desk.workflow.announce_holidays(by=ADMIN, **given)  # type: ignore[arg-type]
+    assert desk.workflow.calendar().notices == ()
+
+
+def test_only_an_admin_announces(desk: Bureau) -> None:
+    with pytest.raises(NotAuthorised):
+        desk.workflow.announce_holidays("甲", by=desk.lead, rest=[date(2027, 1, 4)])
