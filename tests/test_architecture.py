@@ -30,7 +30,7 @@ FLOORS = (
 )
 #: Library → the packages or modules of ours that may import it.
 HOMES = {
-    "sqlalchemy": ("store", "casework.workflow"),  # the Workflow's arguments are the host's engine and session
+    "sqlalchemy": ("store", "casework.workflow", "casework.opening"),  # arguments are the host's engine and session
     "alembic": ("store.migrate", "store.migrations"),
     "transitions": ("rules.lifecycle",),
     "jinja2": ("notices.render",),

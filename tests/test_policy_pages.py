@@ -122,9 +122,28 @@ def test_a_four_eyes_rule_shows_its_own_article_and_not_its_edge_s(copied: Path)
 
 
 def test_a_notice_names_who_receives_it() -> None:
-    rows = [row for row in map(cells, page(loaded(YUYAO)).splitlines()) if len(row) == 3]
-    assert ["逾期催办", "科技局负责人", "`work_overdue`"] in rows
-    assert ["待办提醒", "当时的经办人", "`work_reminder`"] in rows
+    rows = [row for row in map(cells, page(loaded(YUYAO)).splitlines()) if len(row) == 4]
+    assert ["逾期催办", "科技局负责人", "", "`work_overdue`"] in rows
+    assert ["认定通知", "申报主体", "编文号", "`recognition_granted`"] in rows
+    assert ["待办提醒", "当时的经办人", "", "`work_reminder`"] in rows
+
+
+def test_the_page_says_who_is_told_that_a_last_day_has_moved() -> None:
+    rows = [row for row in map(cells, page(loaded(YUYAO)).splitlines()) if row[1:2] == ["放假安排变动、届满日改变时"]]
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        ("补正期限", "期限变更通知", "申报主体"),
+        ("审核期限", "期限变更通知", "科技局经办人、科技局负责人、财政局"),
+        ("陈述申辩期", "期限变更通知", "申报主体"),
+    ]
+
+
+def test_the_page_says_how_notices_are_numbered_and_that_it_is_the_offices_own_choice(copied: Path) -> None:
+    text = page(load_pack(copied))
+    assert "- 通知文号：余科孵〔年份〕序号号\n- 通知文号依据：第四条，办公惯例（待确认）：文件未规定文号" in text
+    policy = copied / "policy.toml"
+    kept = policy.read_text("utf-8").replace(", numbered = true", "").split("[numbering]")
+    policy.write_text(kept[0] + kept[1][kept[1].index("[notices]") :], "utf-8")
+    assert "通知文号" not in page(load_pack(copied))
 
 
 def test_numbers_are_shown_as_people_write_them() -> None:
@@ -532,6 +551,7 @@ def test_open_questions_are_exactly_the_provisions_that_are_not_stated(pack: Pol
     ("name", "key", "value"),
     [
         (YUYAO, "in_force", "自2020-01-01起，未载明有效期；对当事人不利的规则只适用于2021-01-27及以后的事实"),
+        (YUYAO, "numbering", "文号：余科孵〔年份〕序号号"),
         (YUYAO, "types.makerspace", "申请类型：众创空间，计为众创空间"),
         (YUYAO, "criterion.y5_1_half_year", "机构运营半年以上：≥6个月（必须）"),
         (YUYAO, "tenant_condition.y6_2_age", "入驻时企业成立时间不超过2年：不超过24个月（必须）"),

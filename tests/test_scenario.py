@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kjfh_workflow import Workflow
-from kjfh_workflow.casework.workflow import load_catalog
+from kjfh_workflow.casework.opening import load_catalog
 from kjfh_workflow.clock import FixedClock, office_hour, start_of
 from kjfh_workflow.errors import Problem, ScenarioError
 from kjfh_workflow.scenario.model import Scenario

@@ -21,7 +21,7 @@ import click
 import pytest
 
 from kjfh_workflow import Actor, Outcome, Refused, Workflow
-from kjfh_workflow.casework.workflow import load_catalog
+from kjfh_workflow.casework.opening import load_catalog
 from kjfh_workflow.cli.policy import policy_command
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.notices.render import Letter
@@ -339,7 +339,7 @@ def test_the_city_writes_its_own_letters_and_the_others_theirs(office: Shanghe) 
     letters = {notice["notice"]: notice for notice in office.workflow.case(case).notices}
     public, granted = letters["publicity_started"], letters["recognition_granted"]
     assert public["subject"] == "上禾云谷众创空间有限公司：众创空间拟认定公示"
-    assert "公示期自2022年7月15日起算（当日不计）5个工作日，至2022年7月22日24时止" in public["body"]
+    assert "公示期自2022年7月15日起算（当日不计）5个工作日，其间休息日2天不计，至2022年7月22日24时止" in public["body"]
     assert "《上禾市众创空间认定管理办法》（上科〔2022〕5号）第六条" in granted["body"]
     assert "三方联合审核同意" in granted["body"]
     assert granted["subject"] == "上禾云谷众创空间有限公司：认定为上禾市众创空间"

@@ -21,6 +21,8 @@ from kjfh_workflow.store import calendars, cases, timers
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction
 
 _BATCH = 500
+#: What makes a provisional date certain, where nobody has recorded it.
+_YEARLY = "国务院办公厅公布的年度放假安排"
 
 
 def announce(
@@ -74,7 +76,7 @@ def recount(office: Office, database: Database, stopped: Callable[[], bool] = la
         calendar = office.moment(tx).calendar
         waiting = calendars.not_recounted(tx)
         known_by_now = () if office.has_recounted(calendar) else timers.provisional_cases(tx, calendar.known_until)
-    moved = sum(_recount_case(office, database, case_id, calendar.edition) for case_id in known_by_now)
+    moved = sum(_recount_case(office, database, case_id, _YEARLY) for case_id in known_by_now)
     for number in waiting:
         moved += _recount_all(office, database, calendar, number, stopped)
     if not stopped():

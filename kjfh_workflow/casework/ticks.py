@@ -93,7 +93,6 @@ def _ring_together(office: Office, database: Database, report: Ticked) -> bool:
                 rung.append(due)
                 if time.monotonic() > until:
                     break
-            timers.forget_failures(tx, rung)
     except Unavailable:
         raise
     except Exception:  # whatever it is, it is found out and recorded below, alarm by alarm
@@ -115,7 +114,6 @@ def _ring_apart(office: Office, database: Database, due: Due, report: Ticked) ->
                 return
             moment = office.moment(tx)
             ring(office, tx, case, due.alarm, moment)
-            timers.forget_failures(tx, [due])
         report.take(due, moment)
     except Unavailable:
         raise

@@ -11,13 +11,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.refold import Folded, differences
 from kjfh_workflow.errors import InputError, Problem
-from kjfh_workflow.store import cases, history
+from kjfh_workflow.store import cases, history, letters, proofs
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.history import Checkpoint, Row, RowsDigest
 
@@ -81,6 +82,12 @@ def verify_database(tx: CoreTransaction, checkpoint: str = "") -> Report:
         for case_id in cases.all_ids(tx)
         if case_id not in folded
     ]
+    report.problems += [
+        Problem(f"letter {notice_id}", "", "its content is not what its digest says")
+        for notice_id, digest, body in letters.every_letter(tx)
+        if sha256(body).hexdigest() != digest
+    ]
+    report.problems += [Problem("document numbers", "", gap) for gap in proofs.number_gaps(tx)]
     _check_kept_elsewhere(checkpoint, checkpoints, report)
     return report
 

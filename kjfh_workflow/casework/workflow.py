@@ -10,26 +10,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
-from kjfh_workflow import resources
 from kjfh_workflow.casework import confirming, queries, recounting, ticks, verify
+from kjfh_workflow.casework import deliver as delivery
+from kjfh_workflow.casework import docket as dockets
 from kjfh_workflow.casework import perform as acts
+from kjfh_workflow.casework.deliver import Delivered
+from kjfh_workflow.casework.docket import Docket
+from kjfh_workflow.casework.mail_room import MailRoom
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.opening import configured_channels, load_catalog, load_templates, opened_database
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.casework.ticks import Ticked
 from kjfh_workflow.clock import Clock
 from kjfh_workflow.errors import Conflict, Refused
-from kjfh_workflow.notices.render import Renderer
+from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Reads
-from kjfh_workflow.store import cases, history, migrate, registry, timers
+from kjfh_workflow.store import calendars, cases, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Clash, Database, Transaction, joined
 
@@ -46,11 +52,13 @@ class Workflow:
         states: folders of policy packs that come before the program's own; a pack of the same city and version
             replaces it.
         templates: folders of notice templates that come before the program's own.
+        channels: how notices leave: a ``channels.toml``, or ``Channels``; only the inbox without it.
         clock: where the time comes from; by default the database's clock, on SQLite the machine's.
         create: bring the schema up to date first, as ``kjfh db upgrade`` does.
 
     Raises:
         PolicyError: if a pack cannot be used, with every problem.
+        InputError: if the channels cannot be used, with every problem.
         SchemaMismatch: if the database's schema does not fit this program.
     """
 
@@ -60,17 +68,22 @@ class Workflow:
         *,
         states: Iterable[str | Path] = (),
         templates: Iterable[str | Path] = (),
+        channels: str | Path | Channels | None = None,
         clock: Clock | None = None,
         create: bool = False,
     ) -> None:
-        self._database = _opened(database)
+        self._channels = configured_channels(channels)
+        self._database = opened_database(database)
         renderer = load_templates(templates)
         catalog = load_catalog(states, templates)
         self._office = Office(catalog, clock, renderer)
+        #: The letters: outbox, addresses, proofs of service, inboxes.
+        self.mail_room = MailRoom(self._office, self._database, self._channels)
         try:
-            if create:
-                migrate.upgrade(self._database.engine)
-            migrate.check(self._database.engine)
+            with self._database.speaking():
+                if create:
+                    migrate.upgrade(self._database.engine)
+                migrate.check(self._database.engine)
         except BaseException:
             self.close()
             raise
@@ -198,10 +211,28 @@ class Workflow:
         recounting.recount(self._office, self._database, stopped)
         return ticks.tick(self._office, self._database, stopped)
 
+    def deliver(self, stop: Event | None = None) -> Delivered:
+        """Send every letter that is due, each channel in a thread of its own, until nothing is.
+
+        Any number of processes may do so at once. A letter leaves at least once, always with the same number and text.
+
+        Args:
+            stop: when set, the call returns after the letters that are being sent.
+
+        Raises:
+            Unavailable: if the database is gone; what was not committed is still due.
+        """
+        return delivery.deliver(self._office, self._database, self._channels, stop=stop)
+
     def failing(self) -> list[dict[str, Any]]:
         """The alarms that could not ring: case, timer, alarm, error, attempts, when they are tried again."""
         with self._database.reading() as tx:
             return timers.failing(tx)
+
+    def now(self) -> datetime:
+        """The instant on the clock that the office goes by."""
+        with self._database.acting() as tx:
+            return self._office.now(tx)
 
     def next_ring(self) -> datetime | None:
         """When something is due next; None if nothing is."""
@@ -229,6 +260,11 @@ class Workflow:
         """
         with self._database.writing() as tx:
             return recounting.announce(self._office, tx, by, source, year, rest, work)
+
+    def holiday_notices(self) -> list[dict[str, Any]]:
+        """Every notice recorded so far: source, days, by whom, and how many clocks moved."""
+        with self._database.reading() as tx:
+            return calendars.recorded(tx)
 
     def calendar(self) -> WorkCalendar:
         """The working days as they are known now."""
@@ -269,6 +305,21 @@ class Workflow:
         """
         with self._database.trying() as tx:
             return queries.possible_events(self._office, tx, case, by)
+
+    def docket(self, *, days: int = 90, city: str = "", reader: Actor | None = None) -> Docket:
+        """What falls due within so many days, and what is overdue; with where each case ends if nobody acts.
+
+        Args:
+            days: how far ahead to look.
+            city: only this city's.
+            reader: whose cases; None for the program itself.
+
+        Raises:
+            NotFound: for a city without packs.
+            WorkflowError: if *days* is out of range.
+        """
+        with self._database.reading() as tx:
+            return dockets.docket(self._office, tx, reader, days, city)
 
     def banned_until(self, uscc: str, city: str) -> date | None:
         """The last barred day of an operator in a city; None if it may apply today."""
@@ -349,23 +400,3 @@ class Workflow:
             yield
         except Clash as error:
             raise Conflict(f"somebody else was first: {error}") from error
-
-
-def load_templates(templates: Iterable[str | Path] = ()) -> Renderer:
-    """The bureau's notice templates before the program's own."""
-    return Renderer([*map(Path, templates), resources.templates_dir()])
-
-
-def load_catalog(states: Iterable[str | Path] = (), templates: Iterable[str | Path] = ()) -> Catalog:
-    """The program's policy packs, and the bureau's over them.
-
-    Raises:
-        PolicyError: with every problem of every pack.
-    """
-    return Catalog.load([resources.states_dir(), *map(Path, states)], load_templates(templates).has_template)
-
-
-def _opened(database: str | Engine | Database) -> Database:
-    if isinstance(database, Database):
-        return database
-    return Database(database) if isinstance(database, Engine) else Database.open(database)

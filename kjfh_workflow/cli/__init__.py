@@ -20,14 +20,23 @@ from kjfh_workflow.cli.errors import exit_code_and_message
 
 #: Command → (module, its one-line help). Kept here so that listing commands imports none of them.
 _COMMANDS = {
+    "address": ("addresses", "Set and list where operators and offices receive their letters."),
+    "calendar": ("calendar", "Show working days; record holidays that were announced later."),
     "case": ("cases", "List, show and act on cases."),
     "db": ("database", "Create, upgrade, check, seal and export the database."),
+    "deliver": ("run", "Send every letter that is due, once."),
     "demo": ("demo", "Take two real application folders through both cities' procedures and show why."),
+    "docket": ("docket", "What falls due, and where each case ends if nobody acts."),
     "import": ("intake", "Read an application folder and submit it."),
+    "inbox": ("inbox", "Read what an operator or an office has been sent."),
+    "lab": ("lab", "Prove on an own copy that kills, stops and restarts lose and double nothing."),
+    "notice": ("notices", "List, show and preview notices; write letters."),
+    "outbox": ("outbox", "What has still to be sent, what could not be, and proof of service."),
     "play": ("play", "Play scenario files and say for every step what held."),
     "policy": ("policy", "Check, read, draw, compare and confirm policy packs."),
+    "run": ("run", "Enforce every deadline and send every notice until stopped."),
     "template": ("intake", "Write empty spreadsheets for an application folder."),
-    "tick": ("database", "Let every deadline ring whose time has come."),
+    "tick": ("run", "Let every deadline ring whose time has come, once."),
     "verify": ("database", "Prove that the history is unbroken and every case is what it folds to."),
 }
 
@@ -60,18 +69,26 @@ class _LazyGroup(click.Group):
         "Exit codes: 0 done, 1 refused or does not hold, 2 wrong usage, 3 not found, 4 conflict (try again), "
         "5 a file cannot be read or written, 6 schema does not fit, 70 error of the program or the database. "
         "Every option has an environment variable: "
-        "KJFH_DB, KJFH_STATES, KJFH_TEMPLATES."
+        "KJFH_DB, KJFH_STATES, KJFH_TEMPLATES, KJFH_CHANNELS."
     ),
 )
 @click.version_option(__version__, prog_name="kjfh")
 @click.option("--db", default="sqlite:///kjfh.db", show_default=True, help="Database URL (sqlite or postgresql).")
 @click.option("--states", multiple=True, type=click.Path(), help="Folder of your own policy packs; may be repeated.")
 @click.option("--templates", multiple=True, type=click.Path(), help="Folder of your own notice templates.")
+@click.option("--channels", type=click.Path(), help="How notices leave (TOML); only the inbox without it.")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
 @click.pass_context
-def cli(ctx: click.Context, db: str, states: tuple[str, ...], templates: tuple[str, ...], debug: bool) -> None:
+def cli(
+    ctx: click.Context,
+    db: str,
+    states: tuple[str, ...],
+    templates: tuple[str, ...],
+    channels: str | None,
+    debug: bool,
+) -> None:
     """Case management for a science and technology bureau (科技企业孵化器、众创空间认定与考核)."""
-    ctx.ensure_object(dict).update(db=db, states=states, templates=templates, debug=debug)
+    ctx.ensure_object(dict).update(db=db, states=states, templates=templates, channels=channels, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> None:

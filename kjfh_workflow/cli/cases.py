@@ -21,7 +21,7 @@ from kjfh_workflow.errors import InputError, NotFound, Problem
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import RefusalCode
 from kjfh_workflow.rules.case import Actor
-from kjfh_workflow.rules.deadlines import sentence
+from kjfh_workflow.rules.clocks import Clock
 from kjfh_workflow.rules.evidence import TEXTS
 from kjfh_workflow.store.cases import Filter
 
@@ -220,16 +220,23 @@ def print_view(workflow: Workflow, view: CaseView) -> None:
     if view.evaluation:
         _print_evaluation(pack, view)
     machine = pack.machines[case.kind]
-    clocks = [
-        (machine.timer_of[name].label, clock.due, sentence(clock.deadline, pack.words("units", clock.deadline.unit)))
-        for name, clock in view.clocks.items()
-    ]
+    clocks = [(machine.timer_of[name].label, clock.due, _proof(pack, clock)) for name, clock in view.clocks.items()]
     if clocks:
         print_table("期限", ("名称", "到期日", "计算"), clocks)
     print_timeline(pack, view)
     if view.notices:
-        rows = [(local_date(n["queued_at"]), n["subject"], pack.words("roles", n["role"])) for n in view.notices]
-        print_table("通知", ("日期", "标题", "送达"), rows)
+        rows = [
+            (local_date(n["queued_at"]), n["number"], n["subject"], pack.words("roles", n["role"]))
+            for n in view.notices
+        ]
+        print_table("通知", ("日期", "文号", "标题", "送达"), rows)
+
+
+def _proof(pack: PolicyPack, clock: Clock) -> str:
+    """How a date was found, with its sources."""
+    counted = clock.in_words(pack.words("units", clock.deadline.unit))
+    article = f"{clock.article}；" if clock.article else ""
+    return f"{counted}（{article}放假安排：{clock.deadline.calendar}）"
 
 
 def _print_facts(view: CaseView) -> None:

@@ -1,4 +1,4 @@
-"""``kjfh db``, ``kjfh verify`` and ``kjfh tick``."""
+"""``kjfh db`` and ``kjfh verify``."""
 
 from __future__ import annotations
 
@@ -101,15 +101,3 @@ def verify_command(ctx: click.Context, exported: str | None, checkpoint: str, as
         counted = f"{report.rows} rows of {report.cases} cases, {report.checkpoints} checkpoints"
         click.echo(f"{counted}: {'everything holds' if report.holds else 'DOES NOT HOLD'}")
     return 0 if report.holds else 1
-
-
-@click.command("tick")
-@json_option
-@click.pass_context
-def tick_command(ctx: click.Context, as_json: bool) -> None:
-    """Let every deadline ring whose time has come, once."""
-    rung = open_workflow(ctx).tick()
-    if as_json:
-        print_json({"rung": rung})
-    else:
-        click.echo(f"{rung} rang")

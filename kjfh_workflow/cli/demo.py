@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import click
 
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.cases import print_cases, print_outcome, print_view
+from kjfh_workflow.cli.docket import print_docket
 from kjfh_workflow.cli.output import json_option, print_json
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import IntakeError, Refused
@@ -21,7 +23,15 @@ from kjfh_workflow.resources import examples_dir
 from kjfh_workflow.rules.case import Actor
 
 _FILE = "kjfh-demo.db"
+_LETTERS = "letters"
+_CHANNELS = f"""# Where the demo's letters go: a folder beside its database.
+[channel.files]
+kind = "folder"
+path = "{_LETTERS}"
 
+[[route]]
+channels = ["files"]
+"""
 
 _NAMES = {"tech_clerk": "王经办", "tech_lead": "李局长", "finance": "陈处长"}
 
@@ -42,6 +52,10 @@ class _Story:
 
     folder: str
     acts: tuple[_Act, ...]
+    #: Applies for this instead of what the folder says.
+    type: str = ""
+    #: The people go home; the clock runs on to this day.
+    until: date | None = None
 
 
 _YUYAO = _Story(
@@ -69,6 +83,16 @@ _CIXI = _Story(
         _Act(date(2021, 6, 20), "tech_lead", "endorse"),
     ),
 )
+_LEFT_ALONE = _Story(
+    "yuyao-chaoyang",
+    (
+        _Act(date(2021, 4, 6), "applicant", "submit"),
+        _Act(date(2021, 4, 7), "tech_clerk", "accept"),
+        _Act(date(2021, 4, 20), "tech_clerk", "return_for_correction", {"missing": ["创业导师协议"]}),
+    ),
+    type="makerspace",
+    until=date(2021, 6, 1),
+)
 
 
 @click.command("demo")
@@ -85,18 +109,35 @@ def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> int:
         (folder / name).unlink(missing_ok=True)
     clock = FixedClock(office_hour(_YUYAO.acts[0].on))
     url = f"sqlite:///{(folder / _FILE).as_posix()}"
-    options = {"states": ctx.obj["states"], "templates": ctx.obj["templates"]}
+    shutil.rmtree(folder / _LETTERS, ignore_errors=True)
+    (folder / _LETTERS).mkdir()
+    (folder / "channels.toml").write_text(_CHANNELS, "utf-8")
+    options = {
+        "states": ctx.obj["states"],
+        "templates": ctx.obj["templates"],
+        "channels": ctx.obj["channels"] or folder / "channels.toml",
+    }
     with _demo(Workflow(url, clock=clock, create=True, **options)) as workflow:
         log = _Log(quiet=as_json)
         _show_flawed(log)
-        ids = [_tell(workflow, clock, story, log) for story in (_YUYAO, _CIXI)]
+        ids = [_tell(workflow, clock, story, log) for story in (_YUYAO, _LEFT_ALONE, _CIXI)]
+        delivered = workflow.deliver()
         workflow.checkpoint()
         report = workflow.verify()
         if as_json:
-            print_json({"cases": ids, "events": log.events, "register": workflow.cases(), "verified": report})
+            print_json(
+                {
+                    "cases": ids,
+                    "events": log.events,
+                    "register": workflow.cases(),
+                    "delivered": delivered,
+                    "verified": report,
+                }
+            )
             return 0 if report.holds else 1
         log.heading("结果")
         print_cases(workflow, workflow.cases())
+        click.echo(f"letters sent: {delivered.sent}, each with its .docx in {(folder / _LETTERS).as_posix()}/")
         click.echo(f"history verified: {report.rows} rows of {report.cases} cases, holds: {report.holds}")
         click.echo(f"\nlook further:  kjfh --db {url} case show {ids[0]}")
     return 0 if report.holds else 1
@@ -138,6 +179,7 @@ def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> st
     found = read_folder(examples_dir() / story.folder, packs=[*workflow.catalog])
     pack = workflow.catalog.in_force(found.city, story.acts[0].on) or workflow.catalog.latest(found.city)
     log.heading(f"{pack.identity.city_label}：{found.name}（examples/{story.folder}），依据《{pack.identity.title}》")
+    application = {**found.evidence, "type": story.type or found.type}
     case = ""
     for act in story.acts:
         clock.instant = office_hour(act.on)
@@ -148,7 +190,7 @@ def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> st
             if case:
                 outcome = workflow.perform(case, act.event, by=actor, evidence=act.evidence)
             else:
-                outcome = workflow.open_case("application", act.event, by=actor, evidence=found.evidence)
+                outcome = workflow.open_case("application", act.event, by=actor, evidence=application)
                 case = outcome.case
         except Refused as error:
             log.events.append({"on": act.on, "event": act.event, "refused": error.codes})
@@ -158,12 +200,27 @@ def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> st
             log.events.append({"on": act.on, "event": act.event, "outcome": outcome})
             if not log.quiet:
                 print_outcome(workflow, outcome)
+    if story.until:
+        _let_time_pass(workflow, clock, story.until, log)
     if not log.quiet:
         print_view(workflow, workflow.case(case))
         letter = workflow.case(case).notices[-1]
         log.heading(f"已存档的通知：{letter['subject']}")
         log.say(letter["body"])
     return case
+
+
+def _let_time_pass(workflow: Workflow, clock: FixedClock, until: date, log: _Log) -> None:
+    """Nobody acts any more: what the docket foresees, and what the deadlines then do by themselves."""
+    docket = workflow.docket(days=60)
+    log.heading("此后无人办理。日程预先说明会怎样：")
+    if not log.quiet:
+        print_docket(docket)
+    while (ring := workflow.next_ring()) and ring <= office_hour(until):
+        clock.instant = max(ring, clock.instant)
+        ticked = workflow.tick()
+        log.events.append({"on": workflow.today, "rang": ticked.rung})
+    clock.instant = office_hour(until)
 
 
 def _somebody(role: str, city: str, name: str, uscc: str) -> Actor:

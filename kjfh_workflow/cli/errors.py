@@ -10,6 +10,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (errors.Conflict, 4),
     (errors.InputError, 5),
     (errors.SchemaMismatch, 6),
+    (errors.Unavailable, 70),
     (errors.WorkflowError, 1),
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kjfh_workflow.casework.workflow import load_catalog
+from kjfh_workflow.casework.opening import load_catalog
 from kjfh_workflow.cli.output import json_option, open_workflow, print_json
 from kjfh_workflow.intake.folder import ApplicationFolder, read_folder
 from kjfh_workflow.intake.template import write_template

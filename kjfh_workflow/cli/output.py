@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,7 +64,13 @@ def open_workflow(ctx: click.Context, clock: Clock | None = None) -> Workflow:
     from kjfh_workflow.casework.workflow import Workflow  # noqa: PLC0415
 
     options = ctx.obj
-    workflow = Workflow(options["db"], states=options["states"], templates=options["templates"], clock=clock)
+    workflow = Workflow(
+        options["db"],
+        states=options["states"],
+        templates=options["templates"],
+        channels=options["channels"],
+        clock=clock,
+    )
     ctx.call_on_close(workflow.close)
     return workflow
 
@@ -103,6 +109,8 @@ def plain(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, (date, datetime)):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, (set, frozenset, tuple)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kjfh_workflow.casework.workflow import load_catalog
+from kjfh_workflow.casework.opening import load_catalog
 from kjfh_workflow.cli.output import json_option, print_json
 from kjfh_workflow.errors import ScenarioError
 from kjfh_workflow.scenario.play import Played, play

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from kjfh_workflow.casework.workflow import load_catalog, load_templates
+from kjfh_workflow.casework.opening import load_catalog, load_templates
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.errors import InputError, NotFound, PolicyError, Problem, SchemaMismatch
+from kjfh_workflow.notices.render import Renderer
 from kjfh_workflow.policy import compare as comparing
 from kjfh_workflow.policy import coverage as covering
 from kjfh_workflow.policy.catalog import Catalog
@@ -34,12 +35,17 @@ def policy_command() -> None:
 @json_option
 @click.pass_context
 def check(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> int:
-    """Load and prove packs: the program's and --states', or those in FOLDERS; exits with 5 if any complaint."""
+    """Load and prove packs, and rehearse their notices: the program's and --states', or those in FOLDERS.
+
+    Exits with 5 if there is any complaint.
+    """
+    renderer = load_templates(ctx.obj["templates"])
     try:
         if folders:
-            catalog = Catalog.load(folders, load_templates(ctx.obj["templates"]).has_template)
+            catalog = Catalog.load(folders, renderer.has_template)
         else:
             catalog = load_catalog(ctx.obj["states"], ctx.obj["templates"])
+        _rehearse(catalog, renderer)
     except PolicyError as error:
         if not as_json:
             raise
@@ -51,6 +57,19 @@ def check(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> int:
     else:
         click.echo("\n".join(f"✓ {name}" for name in names))
     return 0
+
+
+def _rehearse(catalog: Catalog, renderer: Renderer) -> None:
+    """Write every notice as it can be sent.
+
+    Raises:
+        PolicyError: with every problem of every pack's notices.
+    """
+    from kjfh_workflow.notices.rehearse import rehearse  # noqa: PLC0415 - letters are slow to import; only check makes any
+
+    problems = [problem for pack in catalog for problem in rehearse(pack, renderer)]
+    if problems:
+        raise PolicyError(problems)
 
 
 def vars_of(problem: Problem) -> dict[str, str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,17 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from kjfh_workflow.errors import PolicyError, Problem
 from kjfh_workflow.policy.checks import article_of
-from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.model import Identity, PolicyPack
 from kjfh_workflow.policy.vocabulary import Role, Status
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
-from kjfh_workflow.rules.deadlines import chinese, sentence
+from kjfh_workflow.rules.deadlines import chinese
 
 #: What is left where an optional part of a template says nothing.
-_BLANK_LINES = re.compile(r"\n{3,}")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
+#: Evidence that comes as one of the program's names, or as a list of them → the section of the words for them.
+_NAMED = {"grade": "grades", "level": "levels", "to_level": "levels", "what": "changes", "kind": "awards"}
 
 #: The files of a template folder.
 _PARTS = ("subject.txt", "title.txt", "body.txt")
@@ -73,31 +76,47 @@ class Letter:
         pack, identity = self.pack, self.pack.identity
         return {
             "addressee": self.case.name if self.to is Role.APPLICANT else pack.words("roles", self.to),
+            "internal": self.to is not Role.APPLICANT,
             "operator": self.case.name,
             "uscc": self.case.uscc,
             "case": self.case.id,
             "type": identity.types[self.case.type].label,
+            "tenant": self.case.memory.get("tenant", {}).get("name", ""),
+            "opened": self._opened(),
             "state": pack.machines[self.case.kind].states[self.case.state].label,
             "day": self.day,
             "event": self.event,
             "article": self.article,
-            "basis": self._basis(),
+            "basis": self._basis(self.article, self.status),
             "issued": self.issued,
             "proposal": self._proposal(),
             "city": identity.city_label,
-            "office": identity.issuers[0] if identity.issuers else identity.contact,
+            "office": sender(identity),
             "contact": identity.contact,
-            "evidence": self.evidence,
+            "evidence": {name: self._in_words(name, value) for name, value in self.evidence.items()},
             "clocks": {name: self._clock_words(clock) for name, clock in self.clocks.items()},
             "clock": self._clock_words(self.clock) if self.clock else None,
             "banned_until": self.banned_until,
             "number": self.number,
         }
 
-    def _basis(self) -> str:
-        """What the act rests on: the article, or the office's own practice where the text is silent."""
-        cited = self._cited(self.article)
-        in_text = self.status in (Status.STATED, Status.READING)
+    def _opened(self) -> date:
+        """The day the case was opened: of an application, the day it was submitted."""
+        day = self.case.memory.get("opened_on")
+        return date.fromisoformat(day) if day else self.day
+
+    def _in_words(self, field_name: str, value: Any) -> Any:
+        section = _NAMED.get(field_name)
+        if section is None:
+            return value
+        if isinstance(value, str):
+            return self.pack.words(section, value)
+        return [self.pack.words(section, name) for name in value]
+
+    def _basis(self, citation: str, status: Status) -> str:
+        """What a provision rests on: the article, or the office's own practice where the text is silent."""
+        cited = self._cited(citation)
+        in_text = status in (Status.STATED, Status.READING)
         return cited if in_text else f"本局为实施{cited}确定的办理程序"
 
     def _proposal(self) -> dict[str, str] | None:
@@ -115,8 +134,24 @@ class Letter:
 
     def _clock_words(self, clock: Clock) -> dict[str, Any]:
         timer = self.pack.machines[self.case.kind].timer_of[clock.timer]
-        unit = self.pack.words("units", clock.deadline.unit)
-        return {"label": timer.label, "due": clock.due, "proof": sentence(clock.deadline, unit)}
+        period = timer.period_of[clock.state]
+        return {
+            "label": timer.label,
+            "due": clock.due,
+            "proof": clock.in_words(self.pack.words("units", clock.deadline.unit)),
+            "basis": self._basis(period.article, period.status),
+        }
+
+
+def _yuan(value: Decimal | int | str) -> str:
+    """``300,000元``, with cents only where there are any."""
+    sum_of_money = Decimal(value)
+    return f"{sum_of_money:,.{0 if sum_of_money == int(sum_of_money) else 2}f}元"
+
+
+def sender(identity: Identity) -> str:
+    """Who signs the letters and stands in their head."""
+    return identity.issuers[0] if identity.issuers else identity.contact
 
 
 class Renderer:
@@ -133,7 +168,7 @@ class Renderer:
             keep_trailing_newline=False,
             auto_reload=False,
         )
-        self._environment.filters["date"] = chinese
+        self._environment.filters |= {"date": chinese, "yuan": _yuan}
         self._templates: dict[tuple[str, str, str], Template] = {}
 
     def has_template(self, city: str, notice: str) -> bool:
@@ -153,6 +188,8 @@ class Renderer:
         except Exception as error:
             # Whatever a template does wrong, the message must name the template.
             raise PolicyError([Problem(f"templates/{notice}", "", f"{type(error).__name__}: {error}")]) from error
+        # A name may hold a line break; an e-mail's subject and a letter's title may not.
+        subject, title = (" ".join(part.split()) for part in (subject, title))
         return Written(subject, title, _BLANK_LINES.sub("\n\n", body) + "\n")
 
     def _find(self, city: str, notice: str, part: str) -> str | None:

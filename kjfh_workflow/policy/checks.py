@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
+from string import Formatter
 
 from kjfh_workflow.errors import Problem
 from kjfh_workflow.policy.machine import Machine
@@ -181,8 +182,16 @@ def _check_numbering(pack: PolicyPack) -> Iterator[Problem]:
     numbered = [name for name, notice in pack.identity.notices.items() if notice.numbered]
     if numbered and numbering is None:
         yield Problem("policy.toml", f"notices.{numbered[0]}.numbered", say("no_numbering"))
-    if numbering and not all(numbering.form.count(blank) == 1 for blank in ("{year}", "{number}")):
+    if numbering and _blanks(numbering.form) != ["number", "year"]:
         yield Problem("policy.toml", "numbering.form", say("number_form", found=numbering.form))
+
+
+def _blanks(form: str) -> list[str]:
+    """The names of the blanks of a form, in alphabetical order; none where its braces do not match."""
+    try:
+        return sorted(name for _, name, *_ in Formatter().parse(form) if name is not None)
+    except ValueError:
+        return []
 
 
 def _notices_with_keys(machine: Machine) -> Iterator[tuple[str, str, bool]]:

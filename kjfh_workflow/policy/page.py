@@ -91,7 +91,12 @@ def _tables(pack: PolicyPack) -> Iterator[str]:
     ]
     yield from _section("## 认定奖励上限", ("空间", "级别", "上限", *_BASIS), caps)
     notices = [
-        (notice.label, roles_in_words(pack, notice.to) or "当时的经办人", "编文号" if notice.numbered else "", f"`{name}`")
+        (
+            notice.label,
+            roles_in_words(pack, notice.to) or "当时的经办人",
+            "编文号" if notice.numbered else "",
+            f"`{name}`",
+        )
         for name, notice in identity.notices.items()
     ]
     yield from _section("## 通知", ("通知", "送达", "文号", "代码"), notices)
@@ -195,6 +200,8 @@ def _calls(pack: PolicyPack, timer: Timer) -> Iterator[Row]:
             *_notice(pack, reminder.notice, timer),
             *_basis(pack, reminder),
         )
+    if timer.moved_notice:
+        yield timer.label, "放假安排变动、届满日改变时", *_notice(pack, timer.moved_notice, timer), "", "", ""
     if late := timer.escalation:
         yield timer.label, escalation_in_words(late), *_notice(pack, late.notice), *_basis(pack, late)
 

@@ -84,7 +84,7 @@ def _folders(config: pytest.Config) -> dict[str, Any]:
 
 def _words(config: pytest.Config) -> Vocabulary:
     if _WORDS not in config.stash:
-        from kjfh_workflow.casework.workflow import load_catalog  # noqa: PLC0415
+        from kjfh_workflow.casework.opening import load_catalog  # noqa: PLC0415
         from kjfh_workflow.scenario.words import Vocabulary  # noqa: PLC0415
 
         config.stash[_WORDS] = Vocabulary.of(load_catalog(**_folders(config)))

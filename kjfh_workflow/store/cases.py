@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, false, insert, or_, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import Conflict
@@ -106,6 +106,15 @@ class Filter:
     uscc: str = ""
 
 
+def visible_to(reads: Reads) -> list[ColumnElement[bool]]:
+    """The conditions on ``cases`` under which somebody may see one."""
+    if reads.everything:
+        return []
+    theirs = [cases.c.city == reads.city] if reads.city else []
+    own = [cases.c.uscc == reads.uscc] if reads.uscc else []
+    return [or_(false(), *theirs, *own)]
+
+
 def find(
     tx: CoreTransaction, reads: Reads, wanted: Filter, *, after: str = "", limit: int = 200
 ) -> list[dict[str, Any]]:
@@ -124,10 +133,7 @@ def find(
         )
         if value
     ]
-    if not reads.everything:
-        theirs = [cases.c.city == reads.city] if reads.city else []
-        own = [cases.c.uscc == reads.uscc] if reads.uscc else []
-        conditions.append(or_(false(), *theirs, *own))
+    conditions += visible_to(reads)
     query = select(*columns).where(and_(cases.c.id > after, *conditions)).order_by(cases.c.id).limit(limit)
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 

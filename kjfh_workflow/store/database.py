@@ -141,6 +141,17 @@ class Database:
             finally:
                 pooled.close()
 
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Errors of SQLAlchemy's connections as ours; ``acting`` does without such connections."""
+        try:
+            yield
+        except sql_errors.DBAPIError as error:
+            ours = _translated(error.orig, self.engine.dialect) if isinstance(error.orig, Exception) else error
+            if isinstance(ours, WorkflowError):
+                raise ours from error
+            raise
+
     def _give_up(self, pooled: Any) -> None:
         """Roll back; where the connection is gone, the server is: what the pool still holds is gone too."""
         try:
@@ -152,14 +163,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[CoreTransaction]:
         """A transaction for anything but acts: commits at the end, or rolls back on any error."""
-        with self._turn, self.engine.begin() as connection:
+        with self._turn, self.speaking(), self.engine.begin() as connection:
             begin_writing(connection)
             yield CoreTransaction(connection)
 
     @contextmanager
     def reading(self) -> Iterator[CoreTransaction]:
         """A transaction that only reads, and sees one moment from its first statement to its last."""
-        with self._turn, self.engine.connect() as connection:
+        with self._turn, self.speaking(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 _begin(connection.connection, connection.dialect, _READING)
             else:
@@ -169,7 +180,7 @@ class Database:
     @contextmanager
     def trying(self) -> Iterator[CoreTransaction]:
         """A writing transaction that is always rolled back."""
-        with self._turn, self.engine.connect() as connection, connection.begin() as transaction:
+        with self._turn, self.speaking(), self.engine.connect() as connection, connection.begin() as transaction:
             begin_writing(connection)
             yield CoreTransaction(connection)
             transaction.rollback()
@@ -211,7 +222,7 @@ def _translated(error: Exception, dialect: Dialect) -> Exception:
     if "database is locked" in str(error) or getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03"):
         return Conflict(f"another transaction holds the case: {error}")
     if isinstance(error, (driver.OperationalError, driver.InterfaceError)):
-        return Unavailable(f"the database cannot work: {error}")
+        return Unavailable(f"the database cannot work: {str(error).splitlines()[0]}")
     return sql_errors.DBAPIError.instance(None, None, error, driver.Error, dialect=dialect)
 
 

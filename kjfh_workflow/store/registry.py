@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import bans, confirmations, documents, notices, numbers, organisations
+from kjfh_workflow.store.schema import bans, confirmations, documents, notices, numbers, organisations, outbox
 
 _KNOWN_ORGANISATION = Prepared(
     select(organisations.c.uscc).where(organisations.c.uscc == bindparam("uscc")).with_for_update()
@@ -24,6 +24,7 @@ _HAS_DOCUMENT = Prepared(select(documents.c.digest).where(documents.c.digest == 
 _ADD_DOCUMENT = Prepared(insert(documents))
 _READ_DOCUMENT = Prepared(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
 _ADD_NOTICE = Prepared(insert(notices))
+_ADD_TO_OUTBOX = Prepared(insert(outbox).values(notice_id=bindparam("notice_id"), next_at=bindparam("next_at")))
 _NEXT_NUMBER = Prepared(
     update(numbers)
     .where(numbers.c.city == bindparam("city_is"), numbers.c.year == bindparam("year_is"))
@@ -100,8 +101,9 @@ def all_documents(tx: CoreTransaction) -> Iterator[tuple[str, str]]:
 
 
 def add_notices(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Queue notices, already written."""
+    """Queue notices, already written: each is on file, and in the outbox."""
     tx.run_many(_ADD_NOTICE, rows)
+    tx.run_many(_ADD_TO_OUTBOX, [{"notice_id": row["id"], "next_at": row["queued_at"]} for row in rows])
 
 
 def next_number(tx: Transaction, city: str, year: int) -> int:

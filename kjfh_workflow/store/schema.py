@@ -256,7 +256,7 @@ recounts = Table(
     Column("at", Instant, nullable=False),
 )
 
-# Alarms that could not ring, until they do.
+# Alarms that could not ring at first.
 timer_failures = Table(
     "kjfh_timer_failures",
     metadata,
@@ -373,12 +373,14 @@ Index(
     "ix_kjfh_deliveries_open",
     deliveries.c.channel,
     deliveries.c.next_at,
+    deliveries.c.notice_id,
     sqlite_where=_OPEN_DELIVERY,
     postgresql_where=_OPEN_DELIVERY,
 )
 Index(
     "ix_kjfh_outbox_unrouted",
     outbox.c.next_at,
+    outbox.c.notice_id,
     sqlite_where=outbox.c.routed_at.is_(None),
     postgresql_where=outbox.c.routed_at.is_(None),
 )

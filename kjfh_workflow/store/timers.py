@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, literal_column, select, true, update
+from sqlalchemy import and_, bindparam, exists, insert, literal_column, select, true, update
 
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.rules.case import Case
@@ -61,8 +61,11 @@ _THIS_FAILURE = (
 )
 _ATTEMPTS = Prepared(select(timer_failures.c.attempts).where(*_THIS_FAILURE))
 _ADD_FAILURE = Prepared(insert(timer_failures))
-_FORGET_FAILURE = Prepared(delete(timer_failures).where(*_THIS_FAILURE))
-_ANY_FAILURE = Prepared(select(timer_failures.c.case_id).limit(1))
+_FAIL_AGAIN = Prepared(
+    update(timer_failures)
+    .where(*_THIS_FAILURE)
+    .values({name: bindparam(name) for name in ("attempts", "error", "failed_at", "retry_at")})
+)
 _FAILING = (
     select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.due, timers.c.rings_at,
            timer_failures.c.attempts, timer_failures.c.error, timer_failures.c.failed_at, timer_failures.c.retry_at)
@@ -159,33 +162,17 @@ def _due(row: Sequence[Any]) -> Due:
 
 
 def note_failure(tx: Transaction, due: Due, error: str, now: datetime) -> None:
-    """That an alarm could not ring, and when it is tried again."""
-    place = _place(due)
+    """That an alarm could not ring, and when it is tried again; once it has rung, nobody asks for this any more."""
+    alarm = due.alarm
+    place = {"case_is": due.case_id, "timer_is": alarm.timer, "sequence_is": alarm.sequence, "alarm_is": alarm.name}
     row = tx.fetch(_ATTEMPTS, **place)
     attempts = row[0] + 1 if row else 1
     wait = timedelta(seconds=min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), _LONGEST_WAIT))
+    told = {"attempts": attempts, "error": error, "failed_at": now, "retry_at": now + wait}
     if row:
-        tx.run(_FORGET_FAILURE, **place)
-    values = {name.removesuffix("_is"): value for name, value in place.items()}
-    values["case_id"] = values.pop("case")
-    tx.run(_ADD_FAILURE, **values, attempts=attempts, error=error, failed_at=now, retry_at=now + wait)
-
-
-def forget_failures(tx: Transaction, rung: Iterable[Due]) -> None:
-    """What has rung after all fails no more."""
-    if tx.fetch(_ANY_FAILURE) is not None:
-        for due in rung:
-            tx.run(_FORGET_FAILURE, **_place(due))
-
-
-def _place(due: Due) -> dict[str, Any]:
-    alarm = due.alarm
-    return {
-        "case_is": due.case_id,
-        "timer_is": alarm.timer,
-        "sequence_is": alarm.sequence,
-        "alarm_is": alarm.name,
-    }
+        tx.run(_FAIL_AGAIN, **place, **told)
+    else:
+        tx.run(_ADD_FAILURE, case_id=due.case_id, timer=alarm.timer, sequence=alarm.sequence, alarm=alarm.name, **told)
 
 
 def failing(tx: CoreTransaction) -> list[dict[str, Any]]:

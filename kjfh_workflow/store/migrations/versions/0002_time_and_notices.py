@@ -103,7 +103,11 @@ def _delivery() -> None:
     )
     unrouted = sa.text("routed_at IS NULL")
     op.create_index(
-        "ix_kjfh_outbox_unrouted", "kjfh_outbox", ["next_at"], sqlite_where=unrouted, postgresql_where=unrouted
+        "ix_kjfh_outbox_unrouted",
+        "kjfh_outbox",
+        ["next_at", "notice_id"],
+        sqlite_where=unrouted,
+        postgresql_where=unrouted,
     )
     op.create_table(
         "kjfh_deliveries",
@@ -123,7 +127,7 @@ def _delivery() -> None:
     op.create_index(
         "ix_kjfh_deliveries_open",
         "kjfh_deliveries",
-        ["channel", "next_at"],
+        ["channel", "next_at", "notice_id"],
         sqlite_where=is_open,
         postgresql_where=is_open,
     )

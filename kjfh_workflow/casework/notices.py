@@ -1,0 +1,140 @@
+"""Looking at notices: those on file, one with its letter, and what one would say of a case as it is now.
+
+Nothing is sent from here, and only a letter's first making writes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kjfh_workflow import canonical
+from kjfh_workflow.casework.letters import letter_of
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.queries import load_readable
+from kjfh_workflow.errors import NotFound
+from kjfh_workflow.notices.render import Written
+from kjfh_workflow.policy.vocabulary import Field, Role
+from kjfh_workflow.rules.case import Actor, Case, Reads
+from kjfh_workflow.rules.clocks import clocks_of
+from kjfh_workflow.rules.evidence import SHAPES
+from kjfh_workflow.store import history, letters
+from kjfh_workflow.store.database import CoreTransaction
+from kjfh_workflow.store.letters import Stored
+
+if TYPE_CHECKING:
+    from kjfh_workflow.notices.rehearse import Sending
+
+#: Stands before what a preview had to make up.
+SPECIMEN = "〔示例〕"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A notice as it would be written of a case now."""
+
+    notice: str
+    to: Role
+    #: Its document number would look like this; empty where it has none.
+    number: str
+    written: Written
+    #: What had to be made up: evidence, a clock that does not run, the state the case would come from.
+    specimens: tuple[str, ...]
+
+
+def listed(
+    tx: CoreTransaction, reader: Actor | None, case: str, city: str, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """Notices that *reader* may see (None: the program itself), without their text, in order of their ids."""
+    return letters.find_notices(tx, _reads(reader), case=case, city=city, after=after, limit=limit)
+
+
+def shown(tx: CoreTransaction, notice_id: str, reader: Actor | None) -> dict[str, Any]:
+    """One notice with its text, and its letter's hash once there is a letter.
+
+    Raises:
+        NotFound: if there is none, or it is not the reader's to see.
+    """
+    row = letters.notice(tx, notice_id)
+    reads = _reads(reader)
+    if row is None or not (
+        reads.everything or row["city"] == reads.city or (row["uscc"] is not None and row["uscc"] == reads.uscc)
+    ):
+        raise NotFound(f"there is no notice {notice_id!r}")
+    made = letters.find(tx, notice_id)
+    return {**row, "letter_sha256": made.sha256 if made else None}
+
+
+def letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor | None) -> Stored:
+    """A notice's letter, made and put on file at first need.
+
+    Raises:
+        NotFound: as ``shown``.
+    """
+    shown(tx, notice_id, reader)
+    return letter_of(office.catalog, tx, notice_id, office.now(tx))
+
+
+def preview(office: Office, tx: CoreTransaction, notice: str, case_id: str, reader: Actor | None) -> Preview:
+    """What *notice* would say of the case as it is now, with specimens for what is not there; nothing is written.
+
+    Raises:
+        NotFound: no such case, not the reader's to see, or a notice that its pack never sends about such a case.
+    """
+    from kjfh_workflow.notices.rehearse import draft, sendings  # noqa: PLC0415 - it brings python-docx along
+
+    case, moment = load_readable(tx, case_id, reader), office.moment(tx)
+    pack = office.pack_of(case)
+    ways = [way for way in sendings(pack) if way.kind == case.kind]
+    fitting = [way for way in ways if way.notice == notice]
+    if not fitting:
+        known = "、".join(sorted({way.notice for way in ways}))
+        raise NotFound(f"{pack.name} sends no notice {notice!r} about a case of this kind; it sends: {known}")
+    way = min(fitting, key=lambda way: (way.source != case.state, way.target != case.state))
+    evidence, made_up = _evidence(tx, office, case, way)
+    here = replace(case, memory={"proposal": _proposal(office, case), **case.memory})
+    drafted = draft(pack, way, way.to[0], here, moment.today, evidence, moment.calendar)
+    if drafted.number:
+        drafted = replace(drafted, number=f"{SPECIMEN}{drafted.number}")
+    if case.state not in (way.source, way.target):
+        made_up.append(pack.state_label(case.kind, way.source))
+    elif way.timer and way.timer not in clocks_of(case):
+        made_up.append(pack.machines[case.kind].timer_of[way.timer].label)
+    return Preview(notice, way.to[0], drafted.number, office.renderer.write(notice, drafted), tuple(made_up))
+
+
+def _reads(reader: Actor | None) -> Reads:
+    return reader.reads() if reader else Reads(everything=True)
+
+
+def _evidence(tx: CoreTransaction, office: Office, case: Case, way: Sending) -> tuple[dict[str, Any], list[str]]:
+    """What the act was given when it last happened, or marked specimens of what it requires; and what those are."""
+    from kjfh_workflow.notices.rehearse import least_evidence  # noqa: PLC0415 - as above
+
+    given = next((row.evidence for row in reversed(history.of_case(tx, case.id)) if row.event == way.event), None)
+    if given is not None and way.fields:
+        return {name: _typed(name, value) for name, value in canonical.loads(given).items()}, []
+    pack = office.pack_of(case)
+    required = least_evidence(pack, way)
+    return {name: _marked(value) for name, value in required.items()}, [pack.words("fields", name) for name in required]
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Evidence from the history, where dates and sums are texts."""
+    return SHAPES[Field(name)].validate_python(value) if name in set(Field) else value
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, str):
+        return SPECIMEN + value
+    if isinstance(value, list):
+        return [_marked(part) for part in value]
+    return {key: _marked(part) for key, part in value.items()} if isinstance(value, Mapping) else value
+
+
+def _proposal(office: Office, case: Case) -> dict[str, str]:
+    from kjfh_workflow.notices.rehearse import specimens  # noqa: PLC0415 - as above
+
+    known = specimens(office.pack_of(case))
+    return {name: _marked(known[name]) for name in (Field.GROUND, Field.ARTICLE)}

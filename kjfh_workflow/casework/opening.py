@@ -1,0 +1,49 @@
+"""What a ``Workflow`` is opened with: database, packs, templates, channels, each from what a host may give.
+
+What is done with them stands in ``workflow``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from kjfh_workflow import resources
+from kjfh_workflow.notices.channels.config import Channels
+from kjfh_workflow.notices.render import Renderer
+from kjfh_workflow.policy.catalog import Catalog
+from kjfh_workflow.store.database import Database
+
+
+def load_templates(templates: Iterable[str | Path] = ()) -> Renderer:
+    """The bureau's notice templates before the program's own."""
+    return Renderer([*map(Path, templates), resources.templates_dir()])
+
+
+def load_catalog(states: Iterable[str | Path] = (), templates: Iterable[str | Path] = ()) -> Catalog:
+    """The program's policy packs, and the bureau's over them.
+
+    Raises:
+        PolicyError: with every problem of every pack.
+    """
+    return Catalog.load([resources.states_dir(), *map(Path, states)], load_templates(templates).has_template)
+
+
+def configured_channels(channels: str | Path | Channels | None) -> Channels:
+    """How notices leave; only the inbox where nothing is configured.
+
+    Raises:
+        InputError: with every problem of the file.
+    """
+    if isinstance(channels, Channels):
+        return channels
+    return Channels.load(Path(channels)) if channels else Channels.none()
+
+
+def opened_database(database: str | Engine | Database) -> Database:
+    """By its URL, or the host's own engine."""
+    if isinstance(database, Database):
+        return database
+    return Database(database) if isinstance(database, Engine) else Database.open(database)

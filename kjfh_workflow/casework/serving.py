@@ -1,0 +1,173 @@
+"""Inboxes, and proof of service (送达): that a letter reached its addressee, how, when and by whom.
+
+What a channel has accepted is *sent*; whether that is service in law is for people to say, so proofs are recorded by
+people. Only reading a letter in the inbox records itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from kjfh_workflow.casework.mending import DESK
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outbox import words_of
+from kjfh_workflow.casework.permission import require
+from kjfh_workflow.clock import local_date
+from kjfh_workflow.errors import GuardRefused, NotFound, Refusal
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import OFFICE_ROLES, RefusalCode, Role
+from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.store import outbox_desk, services
+from kjfh_workflow.store.database import CoreTransaction
+
+ELECTRONIC = "电子送达"
+#: The ways of service; no other is known.
+WAYS = ("直接送达", "留置送达", "委托送达", "邮寄送达", ELECTRONIC, "公告送达")
+#: By whom a letter is served that its addressee reads in the inbox.
+_INBOX = "收件箱"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A notice in its addressee's inbox."""
+
+    notice_id: str
+    case: str
+    city: str
+    notice: str
+    #: The notice's name in Chinese.
+    label: str
+    number: str | None
+    subject: str
+    queued_at: datetime
+    #: The day it was first served; None where nothing proves it.
+    served_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A notice that its addressee looks at."""
+
+    received: Received
+    title: str
+    body: str
+    #: Proofs of service, in the order recorded.
+    services: list[dict[str, Any]]
+
+
+def serve(
+    office: Office,
+    tx: CoreTransaction,
+    notice_id: str,
+    by: Actor,
+    *,
+    how: str,
+    on: date,
+    served_by: str,
+    received_by: str = "",
+    note: str = "",
+) -> None:
+    """Record that a letter was served; an earlier proof stays on file.
+
+    Raises:
+        NotAuthorised: if *by* is no clerk, leader or admin of the city.
+        GuardRefused: an unknown way, a day before the letter or in the future, nobody named.
+        NotFound: no such notice.
+    """
+    notice = outbox_desk.notice(tx, notice_id)
+    if notice is None:
+        raise NotFound(f"there is no notice {notice_id!r}")
+    pack = require(office, notice["city"], by, DESK, "记录送达")
+    now = office.now(tx)
+    issued, today = local_date(notice["queued_at"]), local_date(now)
+    reasons = []
+    if how not in WAYS:
+        reasons.append(_invalid(pack, "how", "送达方式", f"可以是{'、'.join(WAYS)}"))
+    if on < issued:
+        reasons.append(_invalid(pack, "on", "送达日期", f"不能早于发文日期{issued}"))
+    if on > today:
+        reasons.append(_invalid(pack, "on", "送达日期", f"不能晚于今天{today}"))
+    if not served_by.strip():
+        code = RefusalCode.EVIDENCE_MISSING
+        reasons.append(refusal(pack, code, field="served_by", field_label="送达人"))
+    if reasons:
+        raise GuardRefused(reasons)
+    _record(tx, notice_id, how, on, served_by.strip(), received_by.strip(), note.strip(), by, now)
+
+
+def inbox(office: Office, tx: CoreTransaction, reader: Actor, limit: int) -> list[Received]:
+    """What is addressed to *reader*: to the roles in the city, or to the operator; newest first."""
+    return [_received(office, row) for row in _addressed(tx, reader, limit=limit)]
+
+
+def open_letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor, *, read: bool) -> Opened:
+    """One notice from the reader's inbox; with *read*, the first reading is recorded as electronic service.
+
+    Raises:
+        NotFound: if it is not addressed to the reader.
+    """
+    if not _addressed(tx, reader, notice_id=notice_id):
+        raise NotFound(f"there is no notice {notice_id!r} in your inbox")
+    if read:
+        outbox_desk.notice(tx, notice_id, lock=True)  # two first readings at once take turns
+        known = services.of_notice(tx, notice_id)
+        if not any(proof["how"] == ELECTRONIC and proof["served_by"] == _INBOX for proof in known):
+            now = office.now(tx)
+            _record(tx, notice_id, ELECTRONIC, local_date(now), _INBOX, reader.name, "", reader, now)
+    [row] = _addressed(tx, reader, notice_id=notice_id)
+    return Opened(_received(office, row), row["title"], row["body"], services.of_notice(tx, notice_id))
+
+
+def _addressed(tx: CoreTransaction, reader: Actor, *, notice_id: str = "", limit: int = 1) -> list[dict[str, Any]]:
+    roles = [role for role in reader.roles if role in OFFICE_ROLES or role is Role.AUDITOR]
+    uscc = reader.uscc if Role.APPLICANT in reader.roles else ""
+    return outbox_desk.inbox(tx, city=reader.city, roles=roles, uscc=uscc, notice_id=notice_id, limit=limit)
+
+
+def _received(office: Office, row: Mapping[str, Any]) -> Received:
+    label, _ = words_of(office, row)
+    return Received(
+        row["id"],
+        row["case_id"],
+        row["city"],
+        row["notice"],
+        label,
+        row["number"],
+        row["subject"],
+        row["queued_at"],
+        row["served_on"],
+    )
+
+
+def _record(
+    tx: CoreTransaction,
+    notice_id: str,
+    how: str,
+    on: date,
+    served_by: str,
+    received_by: str,
+    note: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    services.add(
+        tx,
+        {
+            "notice_id": notice_id,
+            "how": how,
+            "served_on": on,
+            "served_by": served_by,
+            "received_by": received_by,
+            "note": note,
+            "recorded_by": by.name,
+            "recorded_at": now,
+        },
+    )
+
+
+def _invalid(pack: PolicyPack, field: str, label: str, problem: str) -> Refusal:
+    return refusal(pack, RefusalCode.EVIDENCE_INVALID, field=field, field_label=label, problem=problem)
