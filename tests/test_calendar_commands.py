@@ -25,11 +25,11 @@ def file(tmp_path: Path) -> Path:
 def test_an_amendment_is_recorded_and_moves_what_runs(kjfh: Kjfh, file: Path) -> None:
     case = kjfh.accepted()
     kjfh.ok("case", "do", case, "return_for_correction", *CLERK, "--with", 'missing=["场地平面图"]')
-    before = kjfh.json("case", "show", case)["clocks"]["correction_due"]["deadline"]["due"]
+    before = kjfh.json("case", "show", case)["clocks"]["correction_due"]["due"]
     assert "recorded as 1" in kjfh.ok("calendar", "add", file, *ADMIN)
     kjfh.ok("tick")
     assert before == "2021-03-22"
-    assert kjfh.json("case", "show", case)["clocks"]["correction_due"]["deadline"]["due"] == "2021-03-24"
+    assert kjfh.json("case", "show", case)["clocks"]["correction_due"]["due"] == "2021-03-24"
     [notice] = kjfh.json("calendar", "notices")
     assert (notice["source"], notice["recorded_by"], notice["moved"]) == ("国办发明电〔2021〕1号", "root", 2)
     assert "国办发明电〔2021〕1号" in kjfh.ok("calendar", "notices")

@@ -101,20 +101,22 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     console().print(table)
 
 
+_PLAIN: tuple[tuple[tuple[type, ...], Callable[[Any], Any]], ...] = (
+    ((date, datetime), lambda value: value.isoformat()),
+    ((timedelta,), lambda value: value.total_seconds()),
+    ((Decimal,), lambda value: format(value, "f")),
+    ((set, frozenset, tuple), list),
+    ((Mapping,), dict),
+)
+
+
 def plain(value: Any) -> Any:
     """What JSON does not know, as JSON knows it."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    if isinstance(value, Mapping):
-        return dict(value)
+    for kinds, as_json in _PLAIN:
+        if isinstance(value, kinds):
+            return as_json(value)
     raise TypeError(f"cannot print {type(value).__name__} as JSON")
