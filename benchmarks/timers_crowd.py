@@ -13,16 +13,18 @@ from benchmarks.targets import Target
 from benchmarks.timers_cases import ticking
 
 _A_MOMENT = 0.02
+#: If one of them does not even start, the others do not wait for ever.
+_PATIENCE_SECONDS = 300
 
 
 def rate(target: Target, name: str, processes: int) -> float:
     """Alarms a second, of everything that is due, from the first process's start to the last one's end."""
     spawning = multiprocessing.get_context("spawn")
     ready, told = spawning.Barrier(processes), spawning.Queue()
-    crowd = [spawning.Process(target=_tick, args=(target, name, ready, told)) for _ in range(processes)]
+    crowd = [spawning.Process(target=_tick, args=(target, name, ready, told), daemon=True) for _ in range(processes)]
     for process in crowd:
         process.start()
-    found = [told.get() for _ in crowd]
+    found = [told.get(timeout=_PATIENCE_SECONDS) for _ in crowd]
     for process in crowd:
         process.join()
     rung, starts, ends = zip(*found, strict=True)
@@ -34,7 +36,7 @@ def _tick(target: Target, name: str, ready: Barrier, told: Queue[tuple[int, floa
     warnings.simplefilter("ignore")
     workflow = ticking(target, name)
     workflow.tick(lambda: True)  # connected, and the provisional dates looked for
-    ready.wait()
+    ready.wait(_PATIENCE_SECONDS)
     start, rung = perf_counter(), 0
     while True:
         ticked = workflow.tick()

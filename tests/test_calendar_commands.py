@@ -31,7 +31,7 @@ def test_an_amendment_is_recorded_and_moves_what_runs(kjfh: Kjfh, file: Path) ->
     assert before == "2021-03-22"
     assert kjfh.json("case", "show", case)["clocks"]["correction_due"]["due"] == "2021-03-24"
     [notice] = kjfh.json("calendar", "notices")
-    assert (notice["source"], notice["recorded_by"], notice["moved"]) == ("国办发明电〔2021〕1号", "root", 2)
+    assert (notice["source"], notice["recorded_by"], notice["moved"]) == ("国办发明电〔2021〕1号", "root", 1)
     assert "国办发明电〔2021〕1号" in kjfh.ok("calendar", "notices")
     assert "deadline_moved" in {row["notice"] for row in kjfh.json("notice", "list")}
 

@@ -19,7 +19,7 @@ def test_four_copies_on_one_postgresql_are_killed_while_it_is_restarted(
     restartable_postgres: tuple[str, Callable[[], None]],
 ) -> None:
     url, restart = restartable_postgres
-    conductor = Conductor(url, workers=4, kills=120, meanwhile=restart)
+    conductor = Conductor(url, workers=4, kills=140, meanwhile=restart)
     print(f"seed {conductor.seed}")
     everything_holds(conductor.run())
 
@@ -28,6 +28,6 @@ def test_two_copies_on_one_sqlite_file_are_killed(sqlite_url: str) -> None:
     database = Database.open(sqlite_url)
     migrate.upgrade(database.engine)
     database.engine.dispose()
-    conductor = Conductor(sqlite_url, workers=2, kills=80)
+    conductor = Conductor(sqlite_url, workers=2, kills=60)
     print(f"seed {conductor.seed}")
     everything_holds(conductor.run())

@@ -27,7 +27,11 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                length = int(self.headers["Content-Length"])
+                sent = self.rfile.read(length)
+                if len(sent) < length:
+                    return  # the sender was killed in the middle
+                data = json.loads(sent)
                 with receiver._lock:
                     dice = chance.randrange(100)
                     if dice >= _REFUSED:
