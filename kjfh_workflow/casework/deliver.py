@@ -15,7 +15,7 @@ from datetime import datetime
 from threading import Event
 
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.sending import LOOK_AGAIN, Sender, interval, opens_at
+from kjfh_workflow.casework.sending import LOOK_AGAIN, Sender, interval
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.store import outbox
@@ -96,8 +96,8 @@ def _look(office: Office, database: Database, channels: Channels) -> _Look:
         at = max(waiting.next_at, now)
         if limits.per_minute and waiting.free_at:
             at = max(at, min(waiting.free_at, now + interval(limits)))
-        instants.append(opens_at(limits, at))
-        if waiting.next_at <= now and opens_at(limits, now) == now:
+        instants.append(limits.opens_at(at))
+        if waiting.next_at <= now and limits.opens_at(now) == now:
             due.add(waiting.channel)
     return _Look(
         frozenset(due),

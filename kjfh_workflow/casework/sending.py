@@ -12,13 +12,12 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event
 
 from kjfh_workflow.casework.addressing import shown
 from kjfh_workflow.casework.letters import letter_of
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.clock import SHANGHAI
 from kjfh_workflow.errors import Conflict, DeliveryFailed, NotFound, Unavailable
 from kjfh_workflow.notices.channels import back_off
 from kjfh_workflow.notices.channels.config import Channels, Limits
@@ -44,18 +43,6 @@ _LONGEST_ERROR = 500
 def interval(limits: Limits) -> timedelta:
     """The least time between two letters, so that no minute has more than the limit."""
     return timedelta(seconds=60 / limits.per_minute) if limits.per_minute else timedelta()
-
-
-def opens_at(limits: Limits, now: datetime) -> datetime:
-    """Now, if the channel sends at this hour; when its hours begin next, if it does not."""
-    if limits.hours is None:
-        return now
-    begin, end = limits.hours
-    local = now.astimezone(SHANGHAI)
-    if begin <= local.time() < end:
-        return now
-    day: date = local.date() if local.time() < begin else local.date() + timedelta(days=1)
-    return datetime.combine(day, begin, SHANGHAI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +126,7 @@ class Sender:
         """Take the next letter; or what became of it without sending, or why there is none to send now."""
         with self.database.acting() as tx:
             now = self.office.now(tx)
-            if opens_at(limits, now) > now:
+            if limits.opens_at(now) > now:
                 return None
             free_at = outbox.free_at(tx, self.name, now) if limits.per_minute else now
             due = outbox.due(tx, self.name, now)
