@@ -91,6 +91,7 @@ def test_a_failing_alarm_is_named_and_the_tick_exits_with_one(kjfh: Kjfh, tmp_pa
     assert f"{case} correction_due expire cannot ring" in ran.err
     assert "nothing" in ran.err
     assert kjfh.state(case) == "correction"
+    assert f"！{case} correction_due expire 到期未能办理" in kjfh.ok("docket")
     kjfh.day = date(2021, 6, 2)
     kjfh.ok("tick")
     assert kjfh.state(case) == "lapsed"

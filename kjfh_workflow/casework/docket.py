@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import known_to
+from kjfh_workflow.casework.ticks import Failing
 from kjfh_workflow.errors import WorkflowError
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.machine import Machine, Period, Timer
@@ -23,6 +24,7 @@ from kjfh_workflow.rules.case import Actor, Case, Reads
 from kjfh_workflow.rules.clocks import Clock, clocks_of
 from kjfh_workflow.rules.deadlines import chinese, workdays_between
 from kjfh_workflow.rules.foresight import Foreseen, foresee
+from kjfh_workflow.store import cases, timers
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.docket import Place, cases_due
 
@@ -118,6 +120,8 @@ class Docket:
     today: date
     until: date
     items: tuple[Item, ...]
+    #: Alarms whose time has come and that cannot ring: something of the program must be mended first.
+    failing: tuple[Failing, ...] = ()
 
 
 def docket(office: Office, tx: CoreTransaction, reader: Actor | None, days: int, city: str = "") -> Docket:
@@ -145,7 +149,15 @@ def docket(office: Office, tx: CoreTransaction, reader: Actor | None, days: int,
     for case in cases_due(tx, reads, until, city, _silent_places(office.catalog)):
         found += _items(office, tx, case, until, moment)
     found.sort(key=lambda item: (item.due, item.case, item.timer))
-    return Docket(moment.now, moment.today, until, tuple(found))
+    return Docket(moment.now, moment.today, until, tuple(found), tuple(_failing(tx, reader, city)))
+
+
+def _failing(tx: CoreTransaction, reader: Actor | None, city: str) -> Iterator[Failing]:
+    for row in timers.failing(tx):
+        case = cases.load(tx, row["case_id"])
+        assert case is not None, "an alarm has a case"  # noqa: S101
+        if (not city or case.city == city) and (reader is None or reader.may_read(case)):
+            yield Failing(case.id, row["timer"], row["alarm"], row["error"])
 
 
 def _silent_places(catalog: Catalog) -> Iterator[Place]:

@@ -68,6 +68,8 @@ def _write_ics(docket: Docket, target: str) -> None:
 
 def print_docket(docket: Docket) -> None:
     """The docket as a table."""
+    for failing in docket.failing:
+        click.echo(f"！{failing.case} {failing.timer} {failing.alarm} 到期未能办理：{failing.error}")
     if not docket.items:
         click.echo(f"{docket.today}至{docket.until}没有到期的期限，也没有逾期的期限")
         return
