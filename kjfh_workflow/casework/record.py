@@ -59,7 +59,14 @@ class Recorded:
 
     #: The case as it is now.
     case: Case
-    outcome: Outcome
+    row: history.Row
+    effects: Mapping[str, Any]
+    evaluation: Mapping[str, Any] | None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the act did, for its caller."""
+        return Outcome.of(self.row, self.effects, self.evaluation)
 
 
 def new_case_id(city: str, today: date) -> str:
@@ -95,7 +102,7 @@ def record(
     registry.add_notices(tx, notices)
     for kind, case_id in opened.items():
         record(office, tx, decide_opening(pack, kind, decision, case_id, known), known, when)
-    return Recorded(after, Outcome.of(row, effects, decision.evaluation))
+    return Recorded(after, row, effects, decision.evaluation)
 
 
 def _row(decision: Decision, when: When, request: Request | None, effects: Mapping[str, Any]) -> history.Row:
@@ -148,8 +155,11 @@ def _turn_timers(tx: Transaction, decision: Decision, at: datetime) -> None:
     case_id = decision.before.id
     if decision.rung:
         timers.fire(tx, case_id, decision.rung, at)
+    rung = decision.rung
     for clock in decision.stopped:
-        timers.cancel(tx, case_id, clock, at)
+        just_rang = {rung.name} if rung and (rung.timer, rung.sequence) == (clock.timer, clock.sequence) else set()
+        if {*clock.alarms} - just_rang:
+            timers.cancel(tx, case_id, clock, at)
     fresh = [(clock, name, day) for clock in decision.started for name, day in clock.alarms.items()]
     timers.arm(tx, case_id, [*fresh, *decision.added])
 

@@ -86,13 +86,17 @@ def _ring_together(office: Office, database: Database, report: Ticked) -> bool:
             moment = office.moment(tx)
             claimed = timers.claim(tx, moment.now, _TOGETHER)
             latest: dict[str, Case] = {}
-            until = time.monotonic() + _HOLD_SECONDS
+            tx.gather()
             for due, claimed_case in claimed:
-                case = latest.get(due.case_id, claimed_case)
-                latest[due.case_id] = ring(office, tx, case, due.alarm, moment)
+                if due.case_id in latest:
+                    tx.flush()  # what one alarm of a case has set, the next may have to cancel
+                latest[due.case_id] = ring(office, tx, latest.get(due.case_id, claimed_case), due.alarm, moment)
                 rung.append(due)
-                if time.monotonic() > until:
+                if len(rung) == 1:  # only now: it may have waited for a document number
+                    until = time.monotonic() + _HOLD_SECONDS
+                elif time.monotonic() > until:
                     break
+            tx.flush()
     except Unavailable:
         raise
     except Exception:  # whatever it is, it is found out and recorded below, alarm by alarm

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, false, insert, or_, select, update
 
 from kjfh_workflow import canonical
-from kjfh_workflow.errors import Conflict
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case, Reads
 from kjfh_workflow.store.database import CoreTransaction, Transaction
@@ -86,8 +85,8 @@ def save(tx: Transaction, before: Case, after: Case, slot: str | None, at: datet
         opened_on = date.fromisoformat(after.memory["opened_on"])
         identity = {"id": after.id, "city": after.city, "kind": after.kind, "policy": after.policy}
         tx.run(_INSERT, **identity, **values, uscc=after.uscc, opened_on=opened_on)
-    elif tx.run(_UPDATE, id_is=before.id, version_was=before.version, **values) != 1:
-        raise Conflict
+    else:
+        tx.write(_UPDATE, [{"id_is": before.id, "version_was": before.version, **values}], one_each=True)
 
 
 def open_of_operator(tx: Transaction, city: str, uscc: str, besides: str) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ instead of failing half-way. Which rows are written does not belong here.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import RLock
 from typing import Any
@@ -36,6 +36,7 @@ class Transaction:
         self._cursor = cursor
         self._dialect = dialect
         self._driver: Any = dialect.loaded_dbapi
+        self._gathered: dict[tuple[Prepared, bool], list[Mapping[str, Any]]] | None = None
 
     @property
     def dialect_name(self) -> str:
@@ -54,10 +55,45 @@ class Transaction:
         except self._driver.Error as error:
             raise _translated(error, self._dialect) from error
 
-    def run_many(self, statement: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute once for each row; rows are few, so the driver's machinery for many would cost more."""
+    def write(self, statement: Prepared, rows: Iterable[Mapping[str, Any]], *, one_each: bool = False) -> None:
+        """Execute once for each row: at once, or after ``gather`` together with the others of its kind.
+
+        Args:
+            statement: an INSERT or UPDATE.
+            rows: its values.
+            one_each: whether each must touch exactly one row.
+
+        Raises:
+            Conflict: if *one_each* did not hold: what was to be changed has moved meanwhile.
+        """
+        if self._gathered is not None:
+            self._gathered.setdefault((statement, one_each), []).extend(rows)
+            return
         for row in rows:
-            self.run(statement, **row)
+            if self.run(statement, **row) != 1 and one_each:
+                raise Conflict
+
+    def gather(self) -> None:
+        """From now on writes wait, so that a batch sends them by kind instead of one after the other.
+
+        Only for those who hold locks on what they write, and read nothing of it before ``flush``.
+        """
+        self._gathered = {}
+
+    def flush(self) -> None:
+        """Send what waits, kind by kind in the order in which each first came.
+
+        Raises:
+            Conflict: as ``write``.
+        """
+        gathered, self._gathered = self._gathered or {}, {}
+        for (statement, one_each), rows in gathered.items():
+            try:
+                touched = statement.run_many(self._cursor, self._dialect, rows)
+            except self._driver.Error as error:
+                raise _translated(error, self._dialect) from error
+            if one_each and touched != len(rows):
+                raise Conflict
 
     def fetch(self, statement: Prepared, **values: Any) -> Sequence[Any] | None:
         """The first row, or None."""

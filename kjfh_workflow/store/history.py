@@ -92,7 +92,7 @@ def append(tx: Transaction, row: Row) -> None:
     Raises:
         Clash: if the request id has been used, or the version is taken.
     """
-    tx.run(_INSERT, **{name: getattr(row, name) for name in Row.__slots__})
+    tx.write(_INSERT, [{name: getattr(row, name) for name in Row.__slots__}])
 
 
 def by_request(tx: Transaction, request_id: str) -> Row | None:

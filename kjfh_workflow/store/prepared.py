@@ -38,6 +38,12 @@ class Prepared:
         compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         return cursor.execute(compiled.sql, _parameters(compiled, values)) or cursor
 
+    def run_many(self, cursor: Any, dialect: Dialect, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Execute for each of *rows* in one go; returns how many rows were touched in all."""
+        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
+        cursor.executemany(compiled.sql, [_parameters(compiled, row) for row in rows])
+        return int(cursor.rowcount)
+
     def fetch(self, cursor: Any, dialect: Dialect, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """The first row, or None."""
         row = self.run(cursor, dialect, values).fetchone()

@@ -102,8 +102,8 @@ def all_documents(tx: CoreTransaction) -> Iterator[tuple[str, str]]:
 
 def add_notices(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Queue notices, already written: each is on file, and in the outbox."""
-    tx.run_many(_ADD_NOTICE, rows)
-    tx.run_many(_ADD_TO_OUTBOX, [{"notice_id": row["id"], "next_at": row["queued_at"]} for row in rows])
+    tx.write(_ADD_NOTICE, rows)
+    tx.write(_ADD_TO_OUTBOX, [{"notice_id": row["id"], "next_at": row["queued_at"]} for row in rows])
 
 
 def next_number(tx: Transaction, city: str, year: int) -> int:

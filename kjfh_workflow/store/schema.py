@@ -30,6 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
     types,
 )
 
@@ -383,6 +384,13 @@ Index(
     outbox.c.notice_id,
     sqlite_where=outbox.c.routed_at.is_(None),
     postgresql_where=outbox.c.routed_at.is_(None),
+)
+#: Dates that may still move; only few are.
+Index(
+    "ix_kjfh_timers_provisional",
+    timers.c.due,
+    sqlite_where=text("outcome = 'armed' AND provisional"),
+    postgresql_where=text("outcome = 'armed' AND provisional"),
 )
 #: What is due next: only armed alarms are in it, so it stays small however many have rung.
 Index(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, insert, literal_column, select, true, update
+from sqlalchemy import and_, bindparam, exists, insert, literal_column, select, update
 
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.rules.case import Case
@@ -76,7 +76,7 @@ _FAILING = (
 _RUNNING_CLOCK = (_IS_ARMED_SQL, timers.c.alarm == literal_column(f"'{EXPIRE}'"))
 _PROVISIONAL = Prepared(
     select(timers.c.case_id)
-    .where(*_RUNNING_CLOCK, timers.c.provisional == true(), timers.c.due <= bindparam("until"))
+    .where(*_RUNNING_CLOCK, literal_column("kjfh_timers.provisional"), timers.c.due <= bindparam("until"))
     .distinct()
     .order_by(timers.c.case_id)
 )
@@ -119,25 +119,19 @@ def arm(tx: Transaction, case_id: str, alarms: Iterable[tuple[Clock, str, date]]
         }
         for clock, name, day in alarms
     ]
-    tx.run_many(_ARM, rows)
+    tx.write(_ARM, rows)
 
 
 def cancel(tx: Transaction, case_id: str, clock: Clock, at: datetime) -> None:
     """Cancel all alarms of a clock that have not rung."""
-    tx.run(_CANCEL, case_is=case_id, timer_is=clock.timer, sequence_is=clock.sequence, outcome_is=CANCELLED, settled=at)
+    place = {"case_is": case_id, "timer_is": clock.timer, "sequence_is": clock.sequence}
+    tx.write(_CANCEL, [{**place, "outcome_is": CANCELLED, "settled": at}])
 
 
 def fire(tx: Transaction, case_id: str, alarm: Alarm, at: datetime) -> None:
     """Mark one alarm as rung, if it is still armed."""
-    tx.run(
-        _FIRE,
-        case_is=case_id,
-        timer_is=alarm.timer,
-        sequence_is=alarm.sequence,
-        alarm_is=alarm.name,
-        outcome_is=FIRED,
-        settled=at,
-    )
+    place = {"case_is": case_id, "timer_is": alarm.timer, "sequence_is": alarm.sequence, "alarm_is": alarm.name}
+    tx.write(_FIRE, [{**place, "outcome_is": FIRED, "settled": at}])
 
 
 def is_armed(tx: Transaction, case_id: str, alarm: Alarm) -> bool:

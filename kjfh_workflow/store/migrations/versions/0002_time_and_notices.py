@@ -77,6 +77,14 @@ def _time() -> None:
         sqlite_where=armed,
         postgresql_where=armed,
     )
+    provisional = sa.text("outcome = 'armed' AND provisional")
+    op.create_index(
+        "ix_kjfh_timers_provisional",
+        "kjfh_timers",
+        ["due"],
+        sqlite_where=provisional,
+        postgresql_where=provisional,
+    )
     op.create_table(
         "kjfh_timer_failures",
         sa.Column("case_id", sa.String(length=64), nullable=False),
