@@ -110,6 +110,11 @@ def _sqlite(seen: list[Write]) -> dict[str, Any]:
             super().execute(sql, values)
             return self
 
+        def executemany(self, sql: str, rows: Any, /) -> Noting:
+            seen.extend(Write(sql, values) for values in rows)
+            super().executemany(sql, rows)
+            return self
+
     class Connection(sqlite3.Connection):
         def cursor(self, factory: Any = Noting) -> Any:
             return super().cursor(factory)
@@ -123,5 +128,9 @@ def _postgresql(seen: list[Write]) -> dict[str, Any]:
             seen.append(Write(query, params))
             super().execute(query, params, **options)
             return self
+
+        def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+            seen.extend(Write(query, values) for values in params_seq)
+            super().executemany(query, params_seq, **options)
 
     return {"cursor_factory": Noting}

@@ -27,7 +27,7 @@ _ORDER = "ORDER BY t.rings_at, t.case_id, t.timer, t.sequence, t.alarm"
 
 
 class Floor:
-    """Claims alarms with their cases as the product does, and writes what the product writes, alarm by alarm."""
+    """Claims alarms with their cases as the product does, and writes what the product writes, a batch by kind."""
 
     def __init__(self, target: Target, name: str) -> None:
         self._target = target
@@ -51,9 +51,12 @@ class Floor:
         while True:
             begin(self._target, cursor)
             claimed = cursor.execute(self._claim, (now, TOGETHER)).fetchall()
+            by_kind: dict[str, list[Values]] = {}
             for row in claimed:
                 for write in scripts[row[0]]:
-                    cursor.execute(write.sql, write.values)
+                    by_kind.setdefault(write.sql, []).append(write.values)
+            for sql, rows in by_kind.items():
+                cursor.executemany(sql, rows)
             self._connection.commit()
             if not claimed:
                 return rung
