@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from kjfh_workflow import Actor, InputError, NotAuthorised
+from kjfh_workflow.clock import local_date
 from kjfh_workflow.policy.vocabulary import LengthUnit
 from kjfh_workflow.rules.calendar import HolidayNotice, WorkCalendar, china
 from kjfh_workflow.rules.deadlines import count
@@ -128,15 +129,61 @@ def test_a_reminder_that_was_sent_is_not_sent_again(desk: Bureau) -> None:
     assert desk.state(case) == "lapsed"
 
 
-def test_a_deadline_never_moves_into_the_past(desk: Bureau) -> None:
+def test_an_applicant_who_was_told_a_certain_day_may_rely_on_it(desk: Bureau) -> None:
     case = correcting(desk, date(2021, 4, 20))  # Labour Day's holiday runs from 1 to 5 May
     assert due(desk, case) == date(2021, 5, 12)
     work = [date(2021, 4, 24), *days(date(2021, 5, 1), date(2021, 5, 5))]
-    desk.on(date(2021, 5, 11)).workflow.announce_holidays("假期取消", by=ADMIN, work=work)
+    desk.on(date(2021, 4, 21)).workflow.announce_holidays("假期取消", by=ADMIN, work=work)
     desk.workflow.tick()
-    assert (due(desk, case), desk.state(case)) == (date(2021, 5, 11), "correction")
-    desk.on(date(2021, 5, 12)).workflow.tick()
+    assert due(desk, case) == date(2021, 5, 12)
+
+
+def test_the_office_s_last_day_comes_earlier_but_never_into_the_past(desk: Bureau) -> None:
+    case = desk.on(date(2021, 4, 12)).reviewed()
+
+    def last_day() -> date:
+        return desk.workflow.case(case).clocks["review_due"].due
+
+    assert last_day() == date(2021, 5, 11)
+    work = days(date(2021, 5, 1), date(2021, 5, 5))
+    desk.on(date(2021, 5, 8)).workflow.announce_holidays("假期取消", by=ADMIN, work=work)
+    desk.workflow.tick()
+    assert last_day() == date(2021, 5, 8), "counted with five more working days it would be the 5th"
+    assert "不予提前" in desk.workflow.case(case).clocks["review_due"].in_words("个工作日")
+
+
+def test_a_holiday_recorded_in_time_counts_even_if_nothing_has_ticked(bureau: Bureau) -> None:
+    case = correcting(bureau, date(2021, 3, 8))
+    assert due(bureau, case) == date(2021, 3, 29)
+    bureau.on(date(2021, 3, 27)).workflow.announce_holidays("临时放假", by=ADMIN, rest=[date(2021, 3, 29)])
+    bureau.on(date(2021, 3, 30))
+    assert bureau.act(case, "resubmit", bureau.operator).state == "preliminary_review"
+    assert "recount" in [row.event for row in bureau.workflow.case(case).timeline]
+    assert bureau.workflow.verify().holds
+
+
+def test_a_holiday_recorded_too_late_undoes_nothing_but_names_what_a_person_must_look_at(desk: Bureau) -> None:
+    case = correcting(desk, date(2021, 3, 8))
+    desk.on(date(2021, 3, 30)).workflow.tick()
+    desk.workflow.announce_holidays("补登", by=ADMIN, rest=[date(2021, 3, 29)])
+    desk.workflow.tick()
     assert desk.state(case) == "lapsed"
+    [notice] = desk.workflow.holiday_notices()
+    assert [(late["case_id"], late["timer"], late["due"]) for late in notice["overtaken"]] == [
+        (case, "correction_due", date(2021, 3, 29))
+    ]
+
+
+def test_a_reminder_leaves_a_day_that_has_become_a_rest_day(desk: Bureau) -> None:
+    case = correcting(desk, date(2021, 3, 8))
+    reminder = next(a for a in desk.workflow.case(case).alarms if a["alarm"] == "remind.5_days")
+    assert local_date(reminder["rings_at"]) == date(2021, 3, 24)
+    # One day of rest more and one less before the last day: it stays where it is.
+    desk.workflow.announce_holidays("调休", by=ADMIN, rest=[date(2021, 3, 24)], work=[date(2021, 3, 27)])
+    desk.workflow.tick()
+    armed = [a for a in desk.workflow.case(case).alarms if a["alarm"] == "remind.5_days" and a["outcome"] == "armed"]
+    assert (due(desk, case), [local_date(a["rings_at"]) for a in armed]) == (date(2021, 3, 29), [date(2021, 3, 23)])
+    assert "deadline_moved" not in [row["notice"] for row in desk.workflow.case(case).notices]
 
 
 def test_what_was_over_before_the_announcement_stays_over(desk: Bureau) -> None:

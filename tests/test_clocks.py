@@ -285,7 +285,8 @@ def test_the_proof_names_the_spans_in_which_the_clock_stood_still(desk: Bureau) 
     desk.on(date(2021, 3, 22)).act(case, "resubmit", desk.operator)
     clock = desk.workflow.case(case).clocks["review_due"]
     assert clock.in_words("个工作日") == (
-        "自2021年3月2日起算（当日不计）20个工作日，2021年3月8日至2021年3月22日停止计算，恢复后余16个工作日，"
+        "自2021年3月2日起算（当日不计）20个工作日，2021年3月9日至2021年3月22日停止计算，"
+        "自2021年3月22日恢复（当日不计）时余16个工作日，"
         "其间休息日7天不计，至2021年4月14日24时止"
     )
     assert (clock.article, clock.deadline.calendar) == ("第九条", china().edition)

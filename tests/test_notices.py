@@ -26,7 +26,7 @@ from kjfh_workflow.resources import templates_dir
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
 from kjfh_workflow.rules.deadlines import Deadline
-from tests.bureau import MATERIALS, Bureau, facts
+from tests.bureau import CIXI_USCC, MATERIALS, Bureau, facts
 
 #: What a decision that burdens must say about remedies.
 REMEDIES = ("行政复议", "60日", "行政诉讼", "6个月")
@@ -160,9 +160,39 @@ def test_a_letter_claims_no_basis_that_the_text_lacks(lived: dict[str, str]) -> 
     in_text = "依据：《余姚市科技企业孵化器管理办法》（余科〔2021〕2号）第"
     for notice in ("disqualified", "recognition_granted", "preliminary_passed", "revoked"):
         assert in_text in lived[notice], notice
-    for notice in ("correction_requested", "application_lapsed", "application_rejected"):
+    for notice in ("correction_requested", "application_lapsed"):
         assert in_text not in lived[notice], notice
         assert "确定的办理程序" in lived[notice], notice
+    assert "审核程序的依据：本局为实施" in lived["application_rejected"]
+
+
+def test_a_decision_on_the_merits_names_the_conditions_it_applied(lived: dict[str, str]) -> None:
+    for notice in ("recognition_granted", "application_rejected"):
+        assert "认定条件的依据：《余姚市科技企业孵化器管理办法》（余科〔2021〕2号）第五条。" in lived[notice], notice
+
+
+def test_a_letter_promises_a_new_application_only_where_one_may_be_filed(desk: Bureau) -> None:
+    cixi = Actor.of("c", "applicant", "cixi", name="慈溪海岸众创空间有限公司", uscc=CIXI_USCC)
+    promised = []
+    for day in (date(2023, 3, 1), date(2023, 12, 20)):
+        case = desk.on(day).submit(cixi, city="cixi", type="makerspace", facts=facts("cixi-makerspace")).case
+        desk.act(case, "return_for_correction", desk.cixi_clerk, missing=["场地证明"])
+        promised.append("可以在材料齐备后重新申请" in desk.workflow.case(case).notices[-1]["body"])
+        desk.act(case, "withdraw", cixi)
+    assert promised == [True, False], "the plan ends on 31 December 2023"
+
+
+def test_a_first_return_with_an_explanation_is_no_second_one(desk: Bureau) -> None:
+    case = desk.reviewed()
+    desk.act(case, "return_for_correction", desk.clerk, missing=["证明"], reason="原件不清")
+    body = desk.workflow.case(case).notices[-1]["body"]
+    assert "现一次性告知" in body
+    assert "说明：原件不清" in body
+    desk.act(case, "resubmit", desk.operator)
+    desk.act(case, "return_for_correction", desk.clerk, missing=["证明"], reason="新材料仍缺")
+    body = desk.workflow.case(case).notices[-1]["body"]
+    assert "现再次告知" in body
+    assert "再次告知的理由：新材料仍缺" in body
 
 
 def test_a_revocation_names_its_ground_and_the_article_it_was_proposed_under(lived: dict[str, str]) -> None:

@@ -396,7 +396,7 @@ def test_an_inbox_has_what_is_addressed_to_its_owner_newest_first(posting: Burea
     assert room.inbox(reader=posting.lead) == []
 
 
-def test_reading_a_letter_serves_it_once_and_looking_does_not(posting: Bureau) -> None:
+def test_reading_a_letter_leaves_one_receipt_and_is_no_service(posting: Bureau) -> None:
     [notice] = queue(posting)
     room, reader = posting.workflow.mail_room, Actor.of("op0", "applicant", "yuyao", name="张某", uscc=uscc(0))
     seen = room.peek(notice, reader=reader)
@@ -406,8 +406,19 @@ def test_reading_a_letter_serves_it_once_and_looking_does_not(posting: Bureau) -
         opened = list(threads.map(lambda _: room.read(notice, by=reader), range(4)))
     assert {len(one.services) for one in opened} == {1}
     [proof] = room.trace(notice).services
-    assert (proof["how"], proof["served_on"], proof["received_by"]) == ("电子送达", posting.workflow.today, "张某")
-    assert room.inbox(reader=reader)[0].served_on == posting.workflow.today
+    assert (proof["how"], proof["served_on"], proof["received_by"]) == ("收件箱查阅", posting.workflow.today, "张某")
+    assert room.inbox(reader=reader)[0].served_on is None, "an operator must have agreed to electronic service"
+
+
+@pytest.mark.parametrize("how", ["留置送达", "公告送达"])
+def test_service_that_nobody_signs_for_needs_its_attestation(posting: Bureau, how: str) -> None:
+    [notice] = queue(posting)
+    room, today = posting.workflow.mail_room, posting.workflow.today
+    with pytest.raises(GuardRefused) as refused:
+        room.serve(notice, by=posting.clerk, how=how, on=today, served_by="王经办")
+    assert [(r.code, r.field) for r in refused.value.refusals] == [("evidence_missing", "note")]
+    room.serve(notice, by=posting.clerk, how=how, on=today, served_by="王经办", note="社区工作人员李某见证")
+    assert room.trace(notice).services[0]["how"] == how
 
 
 def test_nobody_reads_another_s_letters(posting: Bureau) -> None:
@@ -459,9 +470,9 @@ def test_an_inbox_on_the_command_line(kjfh: Kjfh) -> None:
     [received] = kjfh.json("inbox", "list", *OPERATOR)
     notice = received["notice_id"]
     assert "未送达" in kjfh.ok("inbox", "list", *OPERATOR)
-    assert "电子送达" not in kjfh.ok("inbox", "show", notice, *OPERATOR)
-    assert "电子送达" in kjfh.ok("inbox", "read", notice, *OPERATOR)
-    assert kjfh.json("inbox", "list", *OPERATOR)[0]["served_on"] == "2021-03-01"
+    assert "收件箱查阅" not in kjfh.ok("inbox", "show", notice, *OPERATOR)
+    assert "收件箱查阅" in kjfh.ok("inbox", "read", notice, *OPERATOR)
+    assert kjfh.json("inbox", "list", *OPERATOR)[0]["served_on"] is None
     assert kjfh("inbox", "show", notice, *CLERK).code == 3
 
 

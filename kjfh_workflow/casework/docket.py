@@ -184,7 +184,7 @@ def _item(pack: PolicyPack, case: Case, clock: Clock, ends: Ending, moment: Mome
     machine = pack.machines[case.kind]
     timer = machine.timer_of[clock.timer]
     period = timer.period_of[clock.state]
-    responsible = _responsible(machine, timer, period)
+    responsible = case.still_at_work(_responsible(machine, timer, period))
     return Item(
         due=clock.due,
         overdue=moment.today > clock.due,

@@ -157,7 +157,7 @@ class MailRoom:
             return serving.open_letter(self._office, tx, notice, reader, read=False)
 
     def read(self, notice: str, *, by: Actor) -> Opened:
-        """One notice of the reader's inbox; the first reading is recorded as electronic service (电子送达).
+        """One notice of the reader's inbox; an operator's first reading is recorded as a receipt (收件箱查阅).
 
         Raises:
             NotFound: if it is not addressed to the reader.

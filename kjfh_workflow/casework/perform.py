@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from kjfh_workflow import canonical
@@ -15,11 +17,13 @@ from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.record import Request, When, new_case_id, record
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
+from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
-from kjfh_workflow.rules.clocks import Alarm, clocks_of, first_overdue
-from kjfh_workflow.rules.decision import Known, decide, decide_alarm
+from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock, clocks_of, first_overdue
+from kjfh_workflow.rules.decision import Decision, Known, decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id
+from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import cases, history, registry, timers
 from kjfh_workflow.store.database import Transaction
@@ -111,12 +115,27 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Mome
     clock = clocks_of(case).get(alarm.timer)
     actor = Actor.timer(alarm.timer, case.city)
     known = known_to(office, tx, case, case.uscc, moment)
+    if clock and alarm.name == EXPIRE and (moved := _moved_in_time(pack, case, clock, known)):
+        return record(office, tx, moved, known, When.at_once(moment.now)).case
     decision = decide_alarm(pack, case, alarm, actor, known)
     if decision is None or clock is None:
         timers.fire(tx, case.id, alarm, moment.now)
         return case
     day = clock.alarms[alarm.name]
     return record(office, tx, decision, known, When(day, start_of(day), moment.now)).case
+
+
+def _moved_in_time(pack: PolicyPack, case: Case, clock: Clock, known: Known) -> Decision | None:
+    """The clock with a later last day, where the holiday was recorded before the old one was over.
+
+    Whether a tick has found the time to count it again must not decide whether somebody was in time.
+    """
+    calendar = known.calendar.as_recorded_before(start_of(clock.due + timedelta(days=1)))
+    if not calendar.notices or clock.deadline.calendar == calendar.edition:
+        return None
+    timer = pack.machines[case.kind].timer_of[clock.timer]
+    decision = decide_recount(pack, case, timer, replace(known, calendar=calendar), calendar.notices[-1].source)
+    return decision if decision and decision.started[0].due > clock.due else None
 
 
 def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, moment: Moment) -> Case:

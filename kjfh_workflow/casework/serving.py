@@ -24,10 +24,10 @@ from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import outbox_desk, services
 from kjfh_workflow.store.database import CoreTransaction
 
-ELECTRONIC = "电子送达"
 #: The ways of service; no other is known.
-WAYS = ("直接送达", "留置送达", "委托送达", "邮寄送达", ELECTRONIC, "公告送达")
-#: By whom a letter is served that its addressee reads in the inbox.
+WAYS = ("直接送达", "留置送达", "委托送达", "邮寄送达", "电子送达", "公告送达")
+#: Ways that need a witness or a place, in the note.
+_ATTESTED = {"留置送达": "见证人", "公告送达": "公告载体和日期"}
 _INBOX = "收件箱"
 
 
@@ -89,6 +89,9 @@ def serve(
         reasons.append(_invalid(pack, "how", "送达方式", f"可以是{'、'.join(WAYS)}"))
     if on < issued:
         reasons.append(_invalid(pack, "on", "送达日期", f"不能早于发文日期{issued}"))
+    if how in _ATTESTED and not note.strip():
+        code = RefusalCode.EVIDENCE_MISSING
+        reasons.append(refusal(pack, code, field="note", field_label=_ATTESTED[how]))
     if on > today:
         reasons.append(_invalid(pack, "on", "送达日期", f"不能晚于今天{today}"))
     if not served_by.strip():
@@ -105,19 +108,19 @@ def inbox(office: Office, tx: CoreTransaction, reader: Actor, limit: int) -> lis
 
 
 def open_letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor, *, read: bool) -> Opened:
-    """One notice from the reader's inbox; with *read*, the first reading is recorded as electronic service.
+    """One notice from the reader's inbox; with *read*, an operator's first reading is recorded as a receipt.
 
     Raises:
         NotFound: if it is not addressed to the reader.
     """
     if not _addressed(tx, reader, notice_id=notice_id):
         raise NotFound(f"there is no notice {notice_id!r} in your inbox")
-    if read:
+    if read and Role.APPLICANT in reader.roles:
         outbox_desk.notice(tx, notice_id, lock=True)  # two first readings at once take turns
         known = services.of_notice(tx, notice_id)
-        if not any(proof["how"] == ELECTRONIC and proof["served_by"] == _INBOX for proof in known):
+        if not any(proof["how"] == services.READ for proof in known):
             now = office.now(tx)
-            _record(tx, notice_id, ELECTRONIC, local_date(now), _INBOX, reader.name, "", reader, now)
+            _record(tx, notice_id, services.READ, local_date(now), _INBOX, reader.name, "", reader, now)
     [row] = _addressed(tx, reader, notice_id=notice_id)
     return Opened(_received(office, row), row["title"], row["body"], services.of_notice(tx, notice_id))
 

@@ -262,9 +262,10 @@ class Workflow:
             return recounting.announce(self._office, tx, by, source, year, rest, work)
 
     def holiday_notices(self) -> list[dict[str, Any]]:
-        """Every notice recorded so far: source, days, by whom, and how many clocks moved."""
+        """Every notice recorded so far, how many clocks it moved, and for which it came too late."""
         with self._database.reading() as tx:
-            return calendars.recorded(tx)
+            overtaken = calendars.overtaken(tx)
+            return [{**row, "overtaken": overtaken[row["id"]]} for row in calendars.recorded(tx)]
 
     def calendar(self) -> WorkCalendar:
         """The working days as they are known now."""

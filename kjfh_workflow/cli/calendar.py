@@ -59,6 +59,9 @@ def notices(ctx: click.Context, as_json: bool) -> None:
         for row in rows
     ]
     print_table("登记的放假安排", ("序号", "出处", "整年", "登记人", "登记日期", "变更的期限"), shown)
+    for row in rows:
+        for late in row["overtaken"]:
+            click.echo(f"！{late['case_id']}的{late['timer']}在{late['due']}届满，登记前已按届满处理，须由人复核")
 
 
 @calendar_command.command("add")

@@ -50,7 +50,7 @@ def show(ctx: click.Context, notice: str, actor: Actor, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def read(ctx: click.Context, notice: str, actor: Actor, as_json: bool) -> None:
-    """Read NOTICE as its addressee; the first reading is recorded as electronic service (电子送达)."""
+    """Read NOTICE as its addressee; an operator's first reading is recorded as a receipt (收件箱查阅)."""
     _print(open_workflow(ctx).mail_room.read(notice, by=actor), as_json)
 
 

@@ -88,6 +88,9 @@ class Letter:
             "event": self.event,
             "article": self.article,
             "basis": self._basis(self.article, self.status),
+            "conditions": self._conditions(),
+            "may_reapply": self._may_reapply(),
+            "returns": self.case.memory.get("returns", 0),
             "issued": self.issued,
             "proposal": self._proposal(),
             "city": identity.city_label,
@@ -118,6 +121,17 @@ class Letter:
         cited = self._cited(citation)
         in_text = status in (Status.STATED, Status.READING)
         return cited if in_text else f"本局为实施{cited}确定的办理程序"
+
+    def _conditions(self) -> str:
+        """The articles with the conditions that the type applied for must meet."""
+        numbers = dict.fromkeys(article_of(c.article)[0] for c in self.pack.criteria_for(self.case.type))
+        return "、".join(self._cited(number) for number in numbers)
+
+    def _may_reapply(self) -> bool:
+        """Whether an application may still be filed once the clock at hand is over."""
+        ends = self.pack.identity.in_force.effective_to
+        days = [self.issued, *(clock.due for clock in (self.clock, *self.clocks.values()) if clock)]
+        return ends is None or max(days) < ends
 
     def _proposal(self) -> dict[str, str] | None:
         """The ground on which a title is to be lost, with its article in full."""

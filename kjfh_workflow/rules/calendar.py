@@ -7,13 +7,15 @@ Counting periods is ``deadlines``' business.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from importlib.metadata import version
 
 #: A year whose notice is known to everybody; later ones are looked for from here.
 _LONG_ANNOUNCED = 2024
 _SATURDAY = 5
+#: New Year's holiday has begun as early as 29 December, as in 2018.
+_NEW_YEAR_REACHES_BACK = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class HolidayNotice:
     year: int | None
     rest: frozenset[date] = field(default_factory=frozenset)
     work: frozenset[date] = field(default_factory=frozenset)
+    #: When it was recorded; None where nobody asks.
+    recorded_at: datetime | None = None
 
 
 class WorkCalendar:
@@ -56,6 +60,11 @@ class WorkCalendar:
             year += 1
         return date(year, 12, 31)
 
+    def as_recorded_before(self, instant: datetime) -> WorkCalendar:
+        """The calendar without what was recorded at *instant* or later."""
+        early = tuple(n for n in self.notices if n.recorded_at is None or n.recorded_at < instant)
+        return self if early == self.notices else WorkCalendar(early)
+
     def is_workday(self, day: date) -> bool:
         """Whether offices work on *day*; beyond ``known_until`` by weekend and statutory days only."""
         rest = self._rest_days.get(day.year)
@@ -64,8 +73,8 @@ class WorkCalendar:
         return day not in rest
 
     def is_known(self, day: date) -> bool:
-        """Whether the notice for *day*'s year is known."""
-        return day <= self.known_until
+        """Whether *day* is certain: the next year's notice may still change the last days of December."""
+        return day <= self.known_until - timedelta(days=_NEW_YEAR_REACHES_BACK)
 
     def next_workday(self, day: date) -> date:
         """*day* itself, or the first working day after it."""

@@ -140,6 +140,10 @@ class Case:
         endorsed: Mapping[str, str] = self.memory.get("endorsed", {})
         return endorsed
 
+    def still_at_work(self, responsible: tuple[Role, ...]) -> tuple[Role, ...]:
+        """Those of the responsible departments that have not endorsed yet; a clock that runs has at least one."""
+        return tuple(role for role in responsible if role not in self.endorsed) or responsible
+
     def actors_of(self, event: str) -> tuple[str, ...]:
         """Everybody who has performed *event* in this case."""
         return tuple(self.memory.get("acted", {}).get(event, ()))

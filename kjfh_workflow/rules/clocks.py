@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from kjfh_workflow.policy.machine import Period, Timer
-from kjfh_workflow.policy.vocabulary import LengthUnit
+from kjfh_workflow.policy.vocabulary import LengthUnit, Side
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.deadlines import (
@@ -111,8 +111,11 @@ class Clock:
         begun, whole = self.begun or (self.deadline.trigger, self.deadline.length)
         counted = f"自{chinese(begun)}起算（当日不计）{whole}{unit_word}"
         if self.stood_still:
-            spans = "、".join(f"{chinese(first)}至{chinese(last)}" for first, last in self.stood_still)
-            counted += f"，{spans}停止计算，恢复后余{self.deadline.length}{unit_word}"
+            # The day on which it stopped has counted, the day on which it went on has not.
+            after = [(first + timedelta(days=1), last) for first, last in self.stood_still if first < last]
+            spans = "、".join(f"{chinese(first)}至{chinese(last)}" for first, last in after)
+            counted += f"，{spans}停止计算" if spans else ""
+            counted += f"，自{chinese(self.deadline.trigger)}恢复（当日不计）时余{self.deadline.length}{unit_word}"
         return f"{counted}{ending(self.deadline)}"
 
     def without(self, alarm: str, added: Mapping[str, date]) -> Clock:
@@ -221,18 +224,20 @@ def next_escalation(timer: Timer, clock: Clock, rung: str, today: date, calendar
 
 
 def recounted(timer: Timer, clock: Clock, sequence: int, today: date, calendar: WorkCalendar) -> Clock | None:
-    """The clock counted again with another calendar; None if its last day and its certainty stay as they are.
+    """The clock counted again with another calendar; None if its last day, certainty and alarms stay as they are.
 
-    A last day is never moved into the past: whoever was told a later one still has today.
+    An applicant who was told a certain day may rely on it; nobody's last day is moved into the past.
     """
     proof, period = clock.deadline, timer.period_of[clock.state]
     fresh = count(calendar, proof.trigger, proof.length, proof.unit, rolls=period.rolls)
-    if fresh.due < today:
-        fresh = replace(fresh, due=min(proof.due, today))
-    if clock.overdue or (fresh.due, fresh.provisional) == (proof.due, proof.provisional):
-        return None
-    alarms = {name: day for name, day in _alarms(timer, fresh.due, today, calendar).items() if name in clock.alarms}
-    return replace(clock, sequence=sequence, deadline=fresh, alarms=alarms)
+    if fresh.due < proof.due and timer.side is Side.APPLICANT and not proof.provisional:
+        fresh = replace(fresh, due=proof.due)
+    elif fresh.due < today:
+        fresh = replace(fresh, due=min(proof.due, calendar.next_workday(today)))
+    placed = _alarms(timer, fresh.due, today, calendar)
+    alarms = {name: placed.get(name, day) for name, day in clock.alarms.items()}
+    same = (fresh.due, fresh.provisional, alarms) == (proof.due, proof.provisional, clock.alarms)
+    return None if clock.overdue or same else replace(clock, sequence=sequence, deadline=fresh, alarms=alarms)
 
 
 def _kept(clock: Clock, today: date, calendar: WorkCalendar) -> dict[str, Any]:
@@ -273,7 +278,7 @@ def _alarms(timer: Timer, due: date, today: date, calendar: WorkCalendar) -> dic
     alarms = {EXPIRE: due + timedelta(days=1)}
     for rule in timer.reminders:
         day = reminder_day(calendar, due, rule.before, rule.unit)
-        if day <= today:  # moved off its rest day onto today: better on the rest day than never
+        if day <= today and rule.unit is LengthUnit.DAYS:  # moved off its rest day: better on it than never
             day = add_period(due, -rule.before, LengthUnit.DAYS)
         if day > today:  # else the period is so short that it has only just been announced
             alarms[f"{REMIND}.{rule.before}_{rule.unit}"] = day

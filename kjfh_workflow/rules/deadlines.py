@@ -103,8 +103,13 @@ def reminder_day(calendar: WorkCalendar, due: date, before: int, unit: LengthUni
 def ending(deadline: Deadline) -> str:
     """The end of a proof in Chinese: the rest days, the last instant."""
     counted = ""
-    if deadline.due != deadline.nominal:
-        counted = f"，原届满日{chinese(deadline.nominal)}为休息日，顺延"
+    in_days = deadline.unit in (LengthUnit.WORKING_DAYS, LengthUnit.DAYS)
+    if not in_days and deadline.nominal.day != deadline.trigger.day:
+        counted = "，届满月份没有对应日，以月末日为届满日"
+    if deadline.unit is LengthUnit.WORKING_DAYS and deadline.due != deadline.nominal:
+        counted = f"，按变更后的放假安排为{chinese(deadline.nominal)}，此前已告知较晚的届满日，不予提前"
+    elif deadline.due != deadline.nominal:
+        counted += f"，原届满日{chinese(deadline.nominal)}为休息日，顺延"
     elif deadline.rest_days:
         counted = f"，其间休息日{deadline.rest_days}天不计"
     provisional = "（该年度放假安排公布前为暂定）" if deadline.provisional else ""

@@ -183,7 +183,7 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
         return _after_ringing(decision, clock, alarm)
     added = next_escalation(timer, clock, alarm.name, known.today, known.calendar)
     still = clock.without(alarm.name, added)
-    notices, rule = _notices_of_alarm(pack, timer, clock, alarm)
+    notices, rule = _notices_of_alarm(pack, case, timer, clock, alarm)
     if alarm.name.startswith(REMIND) and known.today > clock.due:
         notices = ()  # noticed too late to remind anybody of what has already passed
     return Decision(
@@ -294,7 +294,7 @@ def _after_ringing(decision: Decision, clock: Clock, alarm: Alarm) -> Decision:
 
 
 def _notices_of_alarm(
-    pack: PolicyPack, timer: Timer, clock: Clock, alarm: Alarm
+    pack: PolicyPack, case: Case, timer: Timer, clock: Clock, alarm: Alarm
 ) -> tuple[tuple[NoticeOrder, ...], Provision]:
     """Whom a reminder or an escalation tells, and the provision it rests on."""
     period = timer.period_of[clock.state]
@@ -303,7 +303,7 @@ def _notices_of_alarm(
         return (), period
     if kind == REMIND:
         rule = next(r for r in timer.reminders if f"{r.before}_{r.unit}" == which)
-        roles = period.responsible or pack.identity.notices[rule.notice].to
+        roles = case.still_at_work(period.responsible) or pack.identity.notices[rule.notice].to
         return tuple(NoticeOrder(rule.notice, role, clock) for role in roles), rule
     assert timer.escalation is not None, "only escalations are left"  # noqa: S101
     roles = pack.identity.notices[timer.escalation.notice].to

@@ -17,6 +17,7 @@ from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, Role
 from kjfh_workflow.rules.case import Case, Standing
+from kjfh_workflow.rules.clocks import clocks_of
 
 
 class _Token:
@@ -47,7 +48,8 @@ def _where_it_came_from(token: _Token, target: str) -> bool:
 
 def _still_banned(token: _Token, _target: str) -> bool:
     until = token.standing().banned_until
-    return until is not None and token.today <= until
+    # Longer than this case's own: noticed late, both may be over by now, and each is told of its own day.
+    return until is not None and any(until > clock.due for clock in clocks_of(token.case).values())
 
 
 BRANCHES: dict[Branch, Callable[[_Token, str], bool]] = {

@@ -46,12 +46,12 @@ def decide_recount(pack: PolicyPack, case: Case, timer: Timer, known: Known, sou
         evidence={"source": source, "was": clock.due},
         started=(fresh,),
         stopped=(clock,),
-        notices=_notices(pack, timer, fresh) if fresh.due != clock.due else (),
+        notices=_notices(pack, case, timer, fresh) if fresh.due != clock.due else (),
     )
 
 
-def _notices(pack: PolicyPack, timer: Timer, clock: Clock) -> tuple[NoticeOrder, ...]:
+def _notices(pack: PolicyPack, case: Case, timer: Timer, clock: Clock) -> tuple[NoticeOrder, ...]:
     if timer.moved_notice is None:
         return ()
-    roles = timer.period_of[clock.state].responsible or pack.identity.notices[timer.moved_notice].to
+    roles = case.still_at_work(timer.period_of[clock.state].responsible) or pack.identity.notices[timer.moved_notice].to
     return tuple(NoticeOrder(timer.moved_notice, role, clock) for role in roles)

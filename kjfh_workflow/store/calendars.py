@@ -13,9 +13,10 @@ from sqlalchemy import exists, func, insert, select, text
 
 from kjfh_workflow import canonical
 from kjfh_workflow.rules.calendar import HolidayNotice
+from kjfh_workflow.rules.clocks import EXPIRE
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import Instant, holiday_notices, recounts
+from kjfh_workflow.store.schema import Instant, holiday_notices, recounts, timers
 
 _NEWEST = func.coalesce(func.max(holiday_notices.c.id), 0)
 _MOMENT = {
@@ -26,7 +27,7 @@ _MOMENT = {
 _ALL = Prepared(
     select(
         holiday_notices.c.id, holiday_notices.c.source, holiday_notices.c.year,
-        holiday_notices.c.rest, holiday_notices.c.work,
+        holiday_notices.c.rest, holiday_notices.c.work, holiday_notices.c.recorded_at,
     ).order_by(holiday_notices.c.id)
 )  # fmt: skip
 _NOT_RECOUNTED = Prepared(
@@ -47,8 +48,8 @@ def moment(tx: Transaction) -> tuple[int, datetime | None]:
 def notices(tx: Transaction) -> tuple[HolidayNotice, ...]:
     """Every holiday notice, in the order recorded."""
     return tuple(
-        HolidayNotice(number, source, year, _days(rest), _days(work))
-        for number, source, year, rest, work in tx.fetch_all(_ALL)
+        HolidayNotice(number, source, year, _days(rest), _days(work), at)
+        for number, source, year, rest, work, at in tx.fetch_all(_ALL)
     )
 
 
@@ -87,6 +88,24 @@ def recorded(tx: CoreTransaction) -> list[dict[str, Any]]:
         .order_by(holiday_notices.c.id)
     )
     return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def overtaken(tx: CoreTransaction) -> dict[int, list[dict[str, Any]]]:
+    """Number of a notice → what had ended on a day that it later made a rest day: case, timer, due.
+
+    The day after the rest would have been the last day. Nothing is undone by itself; a person must look.
+    """
+    rings = select(timers.c.case_id, timers.c.timer, timers.c.due, timers.c.settled_at).where(
+        timers.c.outcome == "fired", timers.c.alarm == EXPIRE
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in recorded(tx):
+        days = _days(row["rest"])
+        query = rings.where(timers.c.due.in_(days), timers.c.settled_at <= row["recorded_at"]).order_by(
+            timers.c.case_id
+        )
+        found[row["id"]] = [dict(each) for each in tx.connection.execute(query).mappings()]
+    return found
 
 
 def _days(data: str) -> frozenset[date]:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, null, or_, select, true, update
 
 from kjfh_workflow.rules.case import Reads
+from kjfh_workflow.store import services as services_of
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.outbox import State
 from kjfh_workflow.store.schema import cases, deliveries, delivery_log, notices, outbox, services
@@ -219,7 +220,11 @@ def inbox(
     tx: CoreTransaction, *, city: str, roles: Iterable[str], uscc: str, notice_id: str = "", limit: int = 200
 ) -> list[dict[str, Any]]:
     """The notices addressed to a city's roles or to an operator, newest first, with the day they were first served."""
-    served = select(func.min(services.c.served_on)).where(services.c.notice_id == notices.c.id).scalar_subquery()
+    served = (
+        select(func.min(services.c.served_on))
+        .where(services.c.notice_id == notices.c.id, services.c.how != services_of.READ)
+        .scalar_subquery()
+    )
     to_roles = and_(notices.c.uscc.is_(None), notices.c.city == city, notices.c.role.in_([*roles]))
     query = (
         select(notices, cases.c.policy, served.label("served_on"))

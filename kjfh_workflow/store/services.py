@@ -10,6 +10,9 @@ from sqlalchemy import insert, select
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.schema import services
 
+#: An operator has read the letter in the inbox: a receipt, no service, to which it must have agreed.
+READ = "收件箱查阅"
+
 
 def add(tx: CoreTransaction, values: Mapping[str, Any]) -> None:
     """Record one: notice_id, how, served_on, served_by, received_by, note, recorded_by, recorded_at."""
