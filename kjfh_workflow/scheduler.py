@@ -53,6 +53,8 @@ class Runner:
         #: When each step is to come, on a clock that nobody puts back.
         self._expected: dict[str, float] = {}
         self._running: set[str] = set()
+        #: What was last said about letters.
+        self._told = ""
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(2)},
@@ -66,7 +68,9 @@ class Runner:
 
     def run(self) -> None:
         """Tick and deliver until ``stop``; a database that is away is waited for."""
-        work = {_TICK: self._tick, _DELIVER: self._deliver}
+        work = {_TICK: self._tick}
+        if self._workflow.delivers:
+            work[_DELIVER] = self._deliver
         self._scheduler.start()
         try:
             for name, step in work.items():
@@ -76,7 +80,9 @@ class Runner:
                 for name, step in work.items():
                     late = time.monotonic() - self._expected[name]
                     if name not in self._running and late > self._longest_sleep.total_seconds():
-                        _log.warning("%s has overslept by %.0f s: was the clock put back?", name, late)
+                        _log.warning(
+                            "%s has overslept by %.0f s: was the clock put back, or this process stopped?", name, late
+                        )
                         self._plan(name, step, _AT_ONCE)
         finally:
             self._scheduler.shutdown(wait=True)
@@ -113,13 +119,15 @@ class Runner:
         ticked = self._workflow.tick(self._stop.is_set)
         if ticked.rung:
             _log.info("%d rang, the latest %s late", ticked.rung, _in_words(ticked.latest))
-            if not self._stop.is_set():
+            if not self._stop.is_set() and self._workflow.delivers and _DELIVER not in self._running:
                 self._plan(_DELIVER, self._deliver, _AT_ONCE)
         for failing in ticked.failing:
             _log.error("%s %s %s cannot ring: %s", failing.case, failing.timer, failing.alarm, failing.error)
         if ticked.held:
             return _SOON
-        return self._until(self._workflow.next_ring(), self._longest_sleep)
+        delay = self._until(self._workflow.next_ring(), self._longest_sleep)
+        # What is due and does not ring is not asked for again and again.
+        return delay if ticked.rung else max(delay, min(_SOON, self._longest_sleep))
 
     def _deliver(self) -> timedelta:
         delivered = self._workflow.deliver(stop=self._stop)
@@ -130,8 +138,11 @@ class Runner:
             "without address": delivered.unaddressed,
             "without channel": delivered.unrouted,
         }
-        if delivered.sent or delivered.failed or delivered.dead:
-            _log.info("letters: %s", ", ".join(f"{number} {what}" for what, number in counts.items() if number))
+        told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+        if delivered.sent or delivered.failed or delivered.dead or told != self._told:
+            problems = delivered.dead or delivered.unaddressed or delivered.unrouted
+            _log.log(logging.WARNING if problems else logging.INFO, "letters: %s", told or "nothing waits for a person")
+        self._told = told
         return self._until(delivered.next_at, self._look_every)
 
     def _until(self, at: datetime | None, longest: timedelta) -> timedelta:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kjfh_workflow import Actor, Outcome, Refused, Workflow
 from kjfh_workflow.clock import FixedClock, office_hour
+from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.rules.facts import with_override
 from kjfh_workflow.rules.identifiers import ALPHABET, check_uscc
 
@@ -44,7 +45,7 @@ class Bureau:
 
     def __init__(self, url: str, day: date = date(2021, 3, 1), *, create: bool = True) -> None:
         self.clock = FixedClock(office_hour(day))
-        self.workflow = Workflow(url, clock=self.clock, create=create)
+        self.workflow = Workflow(url, clock=self.clock, channels=Channels.none(), create=create)
         self.operator = Actor.of("op", "applicant", "yuyao", name="余姚朝阳科技孵化器有限公司", uscc=YUYAO_USCC)
         self.clerk = Actor.of("clerk", "tech_clerk", "yuyao")
         self.lead = Actor.of("lead", "tech_lead", "yuyao")

@@ -6,19 +6,22 @@ import threading
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 
-from kjfh_workflow import Actor, InputError, NotAuthorised
+from kjfh_workflow import Actor, Conflict, InputError, NotAuthorised, NotFound
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.policy.vocabulary import LengthUnit
 from kjfh_workflow.rules.calendar import HolidayNotice, WorkCalendar, china
 from kjfh_workflow.rules.deadlines import count
-from tests.bureau import Bureau
+from tests.bureau import Bureau, uscc
 
 ADMIN = Actor.of("root", "admin", "yuyao", name="管理员")
 #: The last year that the package knows; what lies behind it is provisional.
 KNOWN = china().known_until
 AHEAD = KNOWN.year + 1
+#: The statutory holidays on fixed days.
+FIXED = [date(AHEAD, 1, 1), date(AHEAD, 5, 1), date(AHEAD, 10, 1)]
 
 
 def days(first: date, last: date) -> list[date]:
@@ -199,11 +202,12 @@ def test_a_provisional_deadline_becomes_certain_when_its_year_is_announced(burea
     assert before.deadline.provisional
     assert "暂定" in before.in_words("个工作日")
     bureau.workflow.announce_holidays(
-        "国办发明电〔测试〕1号", by=ADMIN, year=AHEAD, rest=days(date(AHEAD, 10, 1), date(AHEAD, 10, 7))
+        "国办发明电〔测试〕1号", by=ADMIN, year=AHEAD, rest=[*FIXED, *days(date(AHEAD, 10, 2), date(AHEAD, 10, 7))]
     )
     bureau.workflow.tick()
     after = bureau.workflow.case(case).clocks["correction_due"]
     assert not after.deadline.provisional
+    assert bureau.workflow.holiday_notices()[0]["moved"] == 1, "with its own source"
     assert after.deadline.calendar == f"{china().edition}+1"
     assert bureau.workflow.verify().holds
 
@@ -238,6 +242,9 @@ def test_a_second_tick_and_a_second_process_move_nothing_twice(bureau: Bureau, d
         ({"source": "甲"}, "at least one day"),
         ({"source": "甲", "rest": [date(2027, 1, 2)], "work": [date(2027, 1, 2)]}, "2027-01-02 cannot be both"),
         ({"source": "甲", "year": 2027, "rest": [date(2029, 1, 2)]}, "2029-01-02 does not belong"),
+        ({"source": "甲", "year": 2027, "work": [date(2027, 2, 20)]}, "must name 2027-01-01"),
+        ({"source": "甲", "year": 1, "rest": [date(1, 1, 1)]}, "allowed are 2004 to 2100"),
+        ({"source": "甲" * 301, "rest": [date(2027, 1, 2)]}, "has 301 characters"),
     ],
 )
 def test_a_notice_that_makes_no_sense_is_refused(desk: Bureau, given: dict[str, object], told: str) -> None:
@@ -249,3 +256,35 @@ def test_a_notice_that_makes_no_sense_is_refused(desk: Bureau, given: dict[str, 
 def test_only_an_admin_announces(desk: Bureau) -> None:
     with pytest.raises(NotAuthorised):
         desk.workflow.announce_holidays("甲", by=desk.lead, rest=[date(2027, 1, 4)])
+
+
+def test_an_admin_of_nowhere_announces_nothing(desk: Bureau) -> None:
+    with pytest.raises(NotFound):
+        desk.workflow.announce_holidays("甲", by=Actor.of("x", "admin", "nowhere"), rest=[date(2027, 1, 4)])
+
+
+def test_a_case_that_somebody_holds_is_counted_again_later_and_blocks_nobody(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    cases = [correcting(office, date(2021, 3, 1))]
+    other = office.submit(type="makerspace", who=Actor.of("n", "applicant", "yuyao", uscc=uscc(9))).case
+    office.act(other, "return_for_correction", office.clerk, missing=["证明"])
+    cases.append(other)
+    office.workflow.announce_holidays("临时放假", by=ADMIN, rest=[date(2021, 3, 15)])
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as somebody:
+        somebody.execute("SELECT id FROM kjfh_cases WHERE id = %s FOR UPDATE", [cases[0]])
+        office.workflow.tick()
+        assert [due(office, case) for case in cases] == [date(2021, 3, 22), date(2021, 3, 23)]
+    office.workflow.tick()
+    assert [due(office, case) for case in cases] == [date(2021, 3, 23), date(2021, 3, 23)]
+    office.workflow.close()
+
+
+def test_recording_a_holiday_does_not_wait_for_an_act_that_takes_long(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    office.submit()
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as somebody:
+        somebody.execute("SELECT max(id) FROM kjfh_holiday_notices")  # as every act does
+        with pytest.raises(Conflict):
+            office.workflow.announce_holidays("甲", by=ADMIN, rest=[date(2027, 1, 4)])
+    assert office.workflow.announce_holidays("甲", by=ADMIN, rest=[date(2027, 1, 4)]) > 0
+    office.workflow.close()

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
-from kjfh_workflow import Actor, Workflow
+from kjfh_workflow import Actor, Workflow, WorkflowError
 from kjfh_workflow.casework import ticks
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import ring
 from kjfh_workflow.clock import SystemClock, local_date
+from kjfh_workflow.notices.render import Letter, Renderer, Written
 from kjfh_workflow.policy.vocabulary import LengthUnit
 from kjfh_workflow.rules.calendar import china
 from kjfh_workflow.rules.case import Case
@@ -232,6 +233,29 @@ def test_a_failing_alarm_waits_longer_each_time_and_rings_when_it_can(
     assert bureau.state(first) == "lapsed"
     assert bureau.workflow.failing() == []
     assert bureau.workflow.verify().holds
+
+
+def test_a_reminder_that_cannot_be_written_keeps_nobody_from_acting_in_time(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = bureau.reviewed()
+    bureau.act(case, "return_for_correction", bureau.clerk, missing=["证明"])
+    write = Renderer.write
+
+    def broken(self: Renderer, notice: str, letter: Letter) -> Written:
+        if notice == "correction_reminder":
+            raise WorkflowError("the template is wrong")
+        return write(self, notice, letter)
+
+    monkeypatch.setattr(Renderer, "write", broken)
+    bureau.on(date(2021, 3, 22))
+    assert bureau.act(case, "resubmit", bureau.operator).state == "preliminary_review"
+
+
+def test_what_fails_is_asked_for_again_when_it_is_tried_again(bureau: Bureau, one_fails: tuple[str, str]) -> None:
+    bureau.workflow.tick()
+    retry_at = {row["retry_at"] for row in bureau.workflow.failing()}
+    assert {bureau.workflow.next_ring()} == retry_at
 
 
 def test_a_case_that_somebody_holds_is_left_to_the_next_tick(postgres_url: str) -> None:

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kjfh_workflow import Actor, Conflict, GuardRefused, NotAuthorised, NotFound
+from kjfh_workflow import Actor, Conflict, GuardRefused, InputError, NotAuthorised, NotFound, Workflow, WorkflowError
 from kjfh_workflow.casework.mail_room import MailRoom
 from kjfh_workflow.errors import DeliveryFailed
 from kjfh_workflow.notices.channels.message import Message
@@ -438,8 +439,37 @@ def test_nobody_reads_another_s_letters(posting: Bureau) -> None:
 # ---- the command line ------------------------------------------------------------------------------------------------
 
 
-def test_the_desk_on_the_command_line(kjfh: Kjfh) -> None:
+def test_without_channels_nothing_is_given_up(kjfh: Kjfh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kjfh.submitted()
+    ran = kjfh("deliver")
+    assert ran.code == 2
+    assert "nobody has said how letters leave" in ran.err
+    with pytest.raises(WorkflowError, match="no channels"):
+        Workflow(kjfh.url).deliver()
+    monkeypatch.setenv("KJFH_CHANNELS", str(only_inbox(tmp_path)))
+    assert kjfh.json("deliver")["sent"] == 1
+
+
+@pytest.mark.parametrize("wrong", ['cities = ["yuyoa"]', 'notices = ["correction_requestd"]'])
+def test_a_route_to_nobody_is_refused_when_the_office_opens(tmp_path: Path, wrong: str) -> None:
+    file = only_inbox(tmp_path)
+    file.write_text(f'{file.read_text("utf-8")}\n[[route]]\n{wrong}\nchannels = ["inbox"]\n', "utf-8")
+    moved_up = file.read_text("utf-8").replace('[[route]]\nchannels = ["inbox"]\n', "", 1)
+    file.write_text(moved_up, "utf-8")
+    with pytest.raises(InputError, match="yuyao|correction_requested"):
+        Workflow("sqlite://", channels=file, create=True)
+
+
+def only_inbox(folder: Path) -> Path:
+    """Channels of an office that has nothing but the inbox."""
+    file = folder / "channels.toml"
+    file.write_text('[channel.inbox]\nkind = "inbox"\n\n[[route]]\nchannels = ["inbox"]\n', "utf-8")
+    return file
+
+
+def test_the_desk_on_the_command_line(kjfh: Kjfh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     case = kjfh.submitted()
+    monkeypatch.setenv("KJFH_CHANNELS", str(only_inbox(tmp_path)))
     kjfh.ok("deliver")
     [entry] = kjfh.json("outbox", "list", "--case", case)
     notice = entry["notice_id"]

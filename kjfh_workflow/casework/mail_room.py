@@ -39,9 +39,15 @@ class MailRoom:
             wanted: city, case, notice, channel, state, or only what a person should look at.
             reader: offices see their city's, auditors everything; None for the program itself.
             limit: at most so many.
+
+        Raises:
+            NotFound: for a city without packs.
         """
+        wanted = wanted or Wanted()
+        if wanted.city:
+            self._office.catalog.versions(wanted.city)
         with self._database.reading() as tx:
-            return outbox.entries(self._office, tx, self._channels, wanted or Wanted(), reader, limit)
+            return outbox.entries(self._office, tx, self._channels, wanted, reader, limit)
 
     def trace(self, notice: str, *, reader: Actor | None = None) -> Traced:
         """One notice with its text, deliveries, log and proofs of service.

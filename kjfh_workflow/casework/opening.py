@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from kjfh_workflow import resources
+from kjfh_workflow.errors import InputError
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.notices.render import Renderer
 from kjfh_workflow.policy.catalog import Catalog
@@ -47,3 +48,15 @@ def opened_database(database: str | Engine | Database) -> Database:
     if isinstance(database, Database):
         return database
     return Database(database) if isinstance(database, Engine) else Database.open(database)
+
+
+def refuse_strangers(channels: Channels, catalog: Catalog) -> None:
+    """A route to a city or a notice of no pack is never taken, and another would silently take its letters.
+
+    Raises:
+        InputError: with every such name, and the nearest one that exists.
+    """
+    packs = [*catalog]
+    cities, notices = {pack.city for pack in packs}, {name for pack in packs for name in pack.identity.notices}
+    if problems := channels.strangers(cities, notices):
+        raise InputError(problems)

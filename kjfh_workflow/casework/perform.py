@@ -139,16 +139,20 @@ def _moved_in_time(pack: PolicyPack, case: Case, clock: Clock, known: Known) -> 
 
 
 def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, moment: Moment) -> Case:
-    """A deadline binds whether or not a tick has noticed it: what is due in this case happens first."""
-    while alarm := first_overdue(case, moment.today):
+    """A deadline binds whether or not a tick has noticed it: what is over in this case happens first."""
+    while alarm := _overdue(office, case, moment):
         case = ring(office, tx, case, alarm, moment)
     return case
+
+
+def _overdue(office: Office, case: Case, moment: Moment) -> Alarm | None:
+    return first_overdue(office.pack_of(case).machines[case.kind].timers, case, moment.today)
 
 
 def _let_lapse(office: Office, tx: Transaction, case_id: str, moment: Moment) -> None:
     """Ring what is overdue in another case; only then is it locked, so that acts on it need not wait."""
     seen = cases.load(tx, case_id)
-    if seen and first_overdue(seen, moment.today) and (held := cases.load(tx, case_id, lock=True)):
+    if seen and _overdue(office, seen, moment) and (held := cases.load(tx, case_id, lock=True)):
         with_overdue_alarms_rung(office, tx, held, moment)
 
 

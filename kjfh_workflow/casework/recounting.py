@@ -5,13 +5,14 @@ What a recount does to one clock is decided in ``rules.recount``.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import date
 
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
 from kjfh_workflow.casework.record import When, record
-from kjfh_workflow.errors import InputError, NotAuthorised, Problem
+from kjfh_workflow.errors import Conflict, InputError, NotAuthorised, Problem, Unavailable
 from kjfh_workflow.policy.vocabulary import RefusalCode, Role
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor
@@ -21,6 +22,12 @@ from kjfh_workflow.store import calendars, cases, timers
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction
 
 _BATCH = 500
+#: A recount waits no longer than this for what somebody else holds.
+_LOCK_SECONDS = 1
+#: The statutory holidays on fixed days: a whole year's arrangement names them.
+_STATUTORY = ((1, 1), (5, 1), (10, 1))
+_FIRST_YEAR, _LAST_YEAR, _LONGEST_SOURCE, _SATURDAY = 2004, 2100, 300, 5
+_log = logging.getLogger(__name__)
 #: What makes a provisional date certain, where nobody has recorded it.
 _YEARLY = "国务院办公厅公布的年度放假安排"
 
@@ -37,9 +44,11 @@ def announce(
     """Record a holiday notice; returns its number. It counts from its commit on, the running clocks at the next tick.
 
     Raises:
+        NotFound: for an actor of a city without packs.
         NotAuthorised: if *by* is no admin.
         InputError: where it says nothing, contradicts itself, or names no source.
     """
+    office.catalog.versions(by.city)
     if Role.ADMIN not in by.roles:
         pack = office.catalog.latest(by.city)
         roles = pack.words("roles", Role.ADMIN)
@@ -56,6 +65,15 @@ def _problems(source: str, year: int | None, rest: list[date], work: list[date])
     place = "holiday notice"
     if not source.strip():
         yield Problem(place, "source", "must say where it is written, like 国办发明电〔2026〕7号")
+    if len(source) > _LONGEST_SOURCE:
+        yield Problem(place, "source", f"has {len(source)} characters, at most {_LONGEST_SOURCE} are allowed")
+    if year is not None and not _FIRST_YEAR <= year <= _LAST_YEAR:
+        yield Problem(place, "year", f"is {year}, allowed are {_FIRST_YEAR} to {_LAST_YEAR}")
+        return
+    for month, number in _STATUTORY if year is not None else ():
+        day = date(year or 0, month, number)
+        if day.weekday() < _SATURDAY and day not in rest:
+            yield Problem(place, "rest", f"a whole year's arrangement must name {day}; without `year` it amends")
     if not (rest or work):
         yield Problem(place, "rest, work", "at least one day must be named")
     for day in sorted({*rest} & {*work}):
@@ -69,36 +87,42 @@ def _problems(source: str, year: int | None, rest: list[date], work: list[date])
 def recount(office: Office, database: Database, stopped: Callable[[], bool] = lambda: False) -> int:
     """Count the running clocks again that a new calendar may move; returns how many moved.
 
-    Each case is a transaction of its own, so that a recount that is cut short goes on where it was: what has been
-    counted again stays as it is.
+    Each case is a transaction of its own, so that a recount that is cut short goes on where it was. A case that
+    somebody holds, or that cannot be counted, is left to the next tick and keeps no other waiting.
     """
     with database.acting() as tx:
         calendar = office.moment(tx).calendar
         waiting = calendars.not_recounted(tx)
-        known_by_now = () if office.has_recounted(calendar) else timers.provisional_cases(tx, calendar.known_until)
-    moved = sum(_recount_case(office, database, case_id, _YEARLY) for case_id in known_by_now)
+    moved = 0
     for number in waiting:
         moved += _recount_all(office, database, calendar, number, stopped)
-    if not stopped():
+    if office.has_recounted(calendar):
+        return moved
+    with database.acting() as tx:
+        known_by_now = timers.provisional_cases(tx, calendar.known_until)
+    counted, left = _recount_cases(office, database, known_by_now, _YEARLY, stopped)
+    if not left:
         office.note_recounted(calendar)
-    return moved
+    return moved + counted
 
 
 def _recount_all(
     office: Office, database: Database, calendar: WorkCalendar, number: int, stopped: Callable[[], bool]
 ) -> int:
-    """After one notice: every clock that ends on or after its first day."""
+    """After one notice: every clock that ends on or after its first day, or was provisional until then."""
     notice = next(notice for notice in calendar.notices if notice.number == number)
     since = min((*notice.rest, *notice.work))
-    moved, after = 0, ""
-    while not stopped():
+    if notice.year is not None:
+        since = min(since, date(notice.year - 1, 12, 1))  # the year before ends for certain only now
+    moved, left, after = 0, 0, ""
+    while True:
         with database.acting() as tx:
             found = timers.running_cases(tx, after, since, _BATCH)
         if not found:
             break
-        moved += sum(_recount_case(office, database, case_id, notice.source) for case_id in found)
-        after = found[-1]
-    else:
+        counted, skipped = _recount_cases(office, database, found, notice.source, stopped)
+        moved, left, after = moved + counted, left + skipped, found[-1]
+    if left:
         return moved
     try:
         with database.acting() as tx:
@@ -108,9 +132,27 @@ def _recount_all(
     return moved
 
 
-def _recount_case(office: Office, database: Database, case_id: str, source: str) -> int:
-    with database.acting() as tx:
-        return _recount_locked(office, tx, case_id, source)
+def _recount_cases(
+    office: Office, database: Database, found: Iterable[str], source: str, stopped: Callable[[], bool]
+) -> tuple[int, int]:
+    """How many clocks moved, and how many cases were left."""
+    moved = left = 0
+    for case_id in found:
+        if stopped():
+            left += 1
+            continue
+        try:
+            with database.acting() as tx:
+                tx.wait_at_most(_LOCK_SECONDS)
+                moved += _recount_locked(office, tx, case_id, source)
+        except Unavailable:
+            raise
+        except Conflict:
+            left += 1
+        except Exception:  # a template, a pack or the program is wrong: the others are counted all the same
+            _log.exception("%s cannot be counted again", case_id)
+            left += 1
+    return moved, left
 
 
 def _recount_locked(office: Office, tx: Transaction, case_id: str, source: str) -> int:
@@ -118,7 +160,7 @@ def _recount_locked(office: Office, tx: Transaction, case_id: str, source: str) 
     if case is None:
         return 0
     moment = office.moment(tx)
-    # What was over before the calendar changed is over.
+    # What was over when the notice was recorded is over.
     case = with_overdue_alarms_rung(office, tx, case, moment)
     pack = office.pack_of(case)
     moved = 0

@@ -7,6 +7,7 @@ letter again. When channels are started, and which notice goes by which, is ``de
 
 from __future__ import annotations
 
+import logging
 import random
 import secrets
 from collections import Counter
@@ -38,6 +39,7 @@ _PATIENCE = (0.2, 1.0, 3.0, 10.0)
 #: How often a channel that must wait for its limit looks whether it is to stop, in seconds.
 _LOOK_SECONDS = 1.0
 _LONGEST_ERROR = 500
+_logger = logging.getLogger(__name__)
 
 
 def interval(limits: Limits) -> timedelta:
@@ -197,6 +199,7 @@ class Sender:
                 attempts=attempts, address=claimed.shown, error=said, settled_at=now if dead else None,
             )  # fmt: skip
             what = What.DEAD if dead else What.FAILED
+            _logger.warning("%s: %s %s: %s", self.name, due.notice_id, "given up" if dead else "not sent", said)
             self._log(tx, due, now, what, said)
             return what
 

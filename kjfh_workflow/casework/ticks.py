@@ -21,7 +21,7 @@ from kjfh_workflow.store.timers import Due
 #: How many alarms share a commit at most, and for how long others wait for what they hold.
 _TOGETHER, _HOLD_SECONDS = 100, 0.25
 #: A tick waits no longer than this for what somebody else holds; others' cases come first.
-_LOCK_SECONDS = 5
+_LOCK_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ def tick(office: Office, database: Database, stopped: Callable[[], bool] = lambd
         Unavailable: if the database is gone; what was not committed is still due.
     """
     report = Ticked()
-    while not stopped() and _ring_together(office, database, report):
+    while not stopped() and _ring_together(office, database, report, stopped):
         pass
     with database.acting() as tx:
         report.held = len(timers.due(tx, office.now(tx), _TOGETHER))
     return report
 
 
-def _ring_together(office: Office, database: Database, report: Ticked) -> bool:
+def _ring_together(office: Office, database: Database, report: Ticked, stopped: Callable[[], bool]) -> bool:
     """One batch in one commit; False if nothing is due that nobody else holds."""
     claimed: list[tuple[Due, Case]] = []
     rung: list[Due] = []
@@ -99,9 +99,12 @@ def _ring_together(office: Office, database: Database, report: Ticked) -> bool:
             tx.flush()
     except Unavailable:
         raise
+    except Conflict:
+        return False  # somebody holds what the batch needs: what it had done is undone, and a later tick does it
     except Exception:  # whatever it is, it is found out and recorded below, alarm by alarm
         for due, _ in claimed:
-            _ring_apart(office, database, due, report)
+            if not stopped():
+                _ring_apart(office, database, due, report)
         return bool(claimed)
     for due in rung:
         report.take(due, moment)

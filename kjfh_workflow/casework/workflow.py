@@ -6,12 +6,12 @@ transaction; the use cases themselves stand in the modules beside this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
@@ -24,12 +24,18 @@ from kjfh_workflow.casework.deliver import Delivered
 from kjfh_workflow.casework.docket import Docket
 from kjfh_workflow.casework.mail_room import MailRoom
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.opening import configured_channels, load_catalog, load_templates, opened_database
+from kjfh_workflow.casework.opening import (
+    configured_channels,
+    load_catalog,
+    load_templates,
+    opened_database,
+    refuse_strangers,
+)
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.casework.ticks import Ticked
 from kjfh_workflow.clock import Clock
-from kjfh_workflow.errors import Conflict, Refused
+from kjfh_workflow.errors import Conflict, Refused, WorkflowError
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind
@@ -37,10 +43,11 @@ from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Reads
 from kjfh_workflow.store import calendars, cases, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
-from kjfh_workflow.store.database import Clash, Database, Transaction, joined
+from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
 
 #: How often an act is tried again when somebody else was first; each time it is decided anew.
 _TRIES = 5
+_Tx = TypeVar("_Tx", bound=Transaction)
 
 
 class Workflow:
@@ -52,7 +59,8 @@ class Workflow:
         states: folders of policy packs that come before the program's own; a pack of the same city and version
             replaces it.
         templates: folders of notice templates that come before the program's own.
-        channels: how notices leave: a ``channels.toml``, or ``Channels``; only the inbox without it.
+        channels: how notices leave: a ``channels.toml``, or ``Channels``. Without them letters wait in the outbox, and
+            whoever they are for can read them in the inbox.
         clock: where the time comes from; by default the database's clock, on SQLite the machine's.
         create: bring the schema up to date first, as ``kjfh db upgrade`` does.
 
@@ -72,10 +80,13 @@ class Workflow:
         clock: Clock | None = None,
         create: bool = False,
     ) -> None:
+        #: Whether this program has been told how letters leave.
+        self.delivers = channels is not None
         self._channels = configured_channels(channels)
         self._database = opened_database(database)
         renderer = load_templates(templates)
         catalog = load_catalog(states, templates)
+        refuse_strangers(self._channels, catalog)
         self._office = Office(catalog, clock, renderer)
         #: The letters: outbox, addresses, proofs of service, inboxes.
         self.mail_room = MailRoom(self._office, self._database, self._channels)
@@ -178,12 +189,15 @@ class Workflow:
         Raises:
             NotFound: no such case, or not this actor's to see.
         """
-        with self._database.trying() as tx:
+
+        def act(tx: CoreTransaction) -> Outcome:
             found = queries.load_readable(tx, case, by)
             try:
                 return acts.perform(self._office, tx, case, event, by, evidence or {})
             except Refused as error:
                 return Outcome.refused(case, event, found.state, found.version, error.refusals)
+
+        return _again(self._database.trying, act)
 
     def preview_open(
         self, kind: str, event: str, *, by: Actor, city: str | None = None, evidence: Mapping[str, Any] | None = None
@@ -193,11 +207,14 @@ class Workflow:
         Raises:
             NotFound: for a city without packs.
         """
-        with self._database.trying() as tx:
+
+        def act(tx: CoreTransaction) -> Outcome:
             try:
                 return acts.open_case(self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city)
             except Refused as error:
                 return Outcome.refused("", event, "", 0, error.refusals)
+
+        return _again(self._database.trying, act)
 
     def tick(self, stopped: Callable[[], bool] = lambda: False) -> Ticked:
         """Let everything happen whose time has come, oldest first; to be called by any scheduler, in any process.
@@ -220,8 +237,11 @@ class Workflow:
             stop: when set, the call returns after the letters that are being sent.
 
         Raises:
+            WorkflowError: if nobody has said how letters leave: what another program could send is not given up here.
             Unavailable: if the database is gone; what was not committed is still due.
         """
+        if not self.delivers:
+            raise WorkflowError("no channels are configured: letters wait in the outbox")
         return delivery.deliver(self._office, self._database, self._channels, stop=stop)
 
     def failing(self) -> list[dict[str, Any]]:
@@ -385,19 +405,16 @@ class Workflow:
                     return act(tx)
             except Clash as error:
                 raise Conflict(f"somebody else was first: {error}") from error
-        for _ in range(_TRIES - 1):
-            try:
-                with self._database.acting() as tx:
-                    return act(tx)
-            except Clash:
-                continue  # decided anew: it may now be refused, or be the same request's first answer
-        with self._conflict_at_last(), self._database.acting() as tx:
-            return act(tx)
+        return _again(self._database.acting, act)
 
-    @staticmethod
-    @contextmanager
-    def _conflict_at_last() -> Iterator[None]:
+
+def _again(opening: Callable[[], AbstractContextManager[_Tx]], act: Callable[[_Tx], Outcome]) -> Outcome:
+    """Decided anew while somebody else is first: it may then be refused, or be the same request's first answer."""
+    for left in reversed(range(_TRIES)):
         try:
-            yield
+            with opening() as tx:
+                return act(tx)
         except Clash as error:
-            raise Conflict(f"somebody else was first: {error}") from error
+            if not left:
+                raise Conflict(f"somebody else was first: {error}") from error
+    raise AssertionError("the last try returns or raises")

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from kjfh_workflow.cli.output import json_option, open_workflow, print_json
+from kjfh_workflow.errors import Unavailable
+from kjfh_workflow.store.outbox_desk import Wanted
+
+if TYPE_CHECKING:
+    from kjfh_workflow.casework.workflow import Workflow
+
+#: Between two looks for a database that is not there, in seconds.
+_LONGEST_PAUSE = 30.0
 
 
 @click.command("run")
@@ -23,18 +33,30 @@ def run_command(ctx: click.Context, sleep: float, look: float, quiet: bool) -> N
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    for noisy in ("apscheduler", "httpx"):
+    for noisy in ("apscheduler", "httpx", "transitions"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    workflow = open_workflow(ctx)
+    log = logging.getLogger(__name__)
+    workflow = _opened(ctx, log)
     runner = Runner(workflow, longest_sleep=timedelta(seconds=sleep), look_every=timedelta(seconds=look))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
-    log = logging.getLogger(__name__)
     if not ctx.obj["channels"]:
-        log.warning("no --channels: letters go to the inbox only")
+        log.warning("no --channels: this copy ticks only; letters wait in the outbox")
     log.info("running; stop with SIGTERM or Ctrl-C")
     runner.run()
     log.info("stopped")
+
+
+def _opened(ctx: click.Context, log: logging.Logger) -> Workflow:
+    """The workflow; a database that is not there yet is waited for, as after a power cut."""
+    pause = 1.0
+    while True:
+        try:
+            return open_workflow(ctx)
+        except Unavailable as error:
+            log.warning("%s; again in %.0f s", error, pause)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 @click.command("tick")
@@ -57,7 +79,11 @@ def tick_command(ctx: click.Context, as_json: bool) -> int:
 @click.pass_context
 def deliver_command(ctx: click.Context, as_json: bool) -> int:
     """Send every letter that is due, once; exits with 1 if a person must look at one."""
-    delivered = open_workflow(ctx).deliver()
+    workflow = open_workflow(ctx)
+    if not workflow.delivers:
+        raise click.UsageError("no --channels (or KJFH_CHANNELS): nobody has said how letters leave")
+    delivered = workflow.deliver()
+    needed = workflow.mail_room.entries(Wanted(problems=True), limit=1)
     if as_json:
         print_json(delivered)
     else:
@@ -66,4 +92,4 @@ def deliver_command(ctx: click.Context, as_json: bool) -> int:
             f"{delivered.unaddressed} without address, {delivered.unrouted} without channel, "
             f"{delivered.waiting} waiting"
         )
-    return 1 if delivered.dead or delivered.unaddressed or delivered.unrouted else 0
+    return 1 if needed else 0

@@ -157,18 +157,21 @@ def clocks_of(case: Case) -> dict[str, Clock]:
     return {name: Clock.from_data(name, data) for name, data in case.memory.get("clocks", {}).items()}
 
 
-def first_overdue(case: Case, today: date) -> Alarm | None:
-    """The earliest alarm of the case whose time has come; None if there is none."""
-    due = [
-        (day, clock.timer, name, clock.sequence)
-        for clock in clocks_of(case).values()
-        for name, day in clock.alarms.items()
-        if day <= today
+def first_overdue(timers: Iterable[Timer], case: Case, today: date) -> Alarm | None:
+    """The earliest deadline of the case that has passed and decides something; None if there is none.
+
+    Reminders and escalations are left to the tick: a letter that cannot be written must not keep anybody from acting.
+    """
+    clocks = clocks_of(case)
+    passed = [
+        (clock.alarms[EXPIRE], timer.name, clock.sequence)
+        for timer in timers
+        if timer.on_due and (clock := clocks.get(timer.name)) and clock.alarms.get(EXPIRE, date.max) <= today
     ]
-    if not due:
+    if not passed:
         return None
-    _, timer, name, sequence = min(due)
-    return Alarm(timer, sequence, name)
+    _, name, sequence = min(passed)
+    return Alarm(name, sequence, EXPIRE)
 
 
 def turn(

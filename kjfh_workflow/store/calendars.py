@@ -18,6 +18,8 @@ from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import Instant, holiday_notices, recounts, timers
 
+#: How long others may be kept waiting while a notice is recorded.
+_LOCK_SECONDS = 3
 _NEWEST = func.coalesce(func.max(holiday_notices.c.id), 0)
 _MOMENT = {
     # One server is one clock for all processes; a transaction may have waited long since it began.
@@ -58,7 +60,11 @@ def add(tx: CoreTransaction, values: Mapping[str, Any]) -> int:
 
     Acts that are under way have read the calendar and hold its table: this waits until they are through, and those
     that come meanwhile count with the new one.
+
+    Raises:
+        Conflict: if an act is under way for longer than a moment: others would have to wait behind this.
     """
+    tx.wait_at_most(_LOCK_SECONDS)
     if tx.connection.dialect.name == "postgresql":
         tx.connection.execute(text("LOCK TABLE kjfh_holiday_notices IN ACCESS EXCLUSIVE MODE"))
     row = {**values, "rest": canonical.dumps(values["rest"]), "work": canonical.dumps(values["work"])}

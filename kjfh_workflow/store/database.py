@@ -21,6 +21,8 @@ from kjfh_workflow.store.prepared import Prepared
 
 #: How long a writer waits for another, in seconds.
 _BUSY_SECONDS = 30
+#: A server or a network that hangs is found out: seconds, and milliseconds for what was sent and never confirmed.
+_POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
 #: Takes the write lock at once.
 _WRITING, _READING = "BEGIN IMMEDIATE", "BEGIN"
 
@@ -145,7 +147,7 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         try:
             if backend == "postgresql":
-                return cls(create_engine(parsed))
+                return cls(create_engine(parsed, connect_args=_POSTGRESQL))
         except (ImportError, sql_errors.NoSuchModuleError) as error:
             raise WorkflowError("no driver for PostgreSQL: pip install 'kjfh-workflow[postgres]'") from error
         in_memory = parsed.database in (None, "", ":memory:")

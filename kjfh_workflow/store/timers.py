@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy import and_, bindparam, exists, func, insert, literal_column, select, update
 
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.rules.case import Case
@@ -185,9 +185,14 @@ def running_cases(tx: Transaction, after: str, since: date, at_most: int) -> lis
 
 
 def next_ring(tx: CoreTransaction) -> datetime | None:
-    """When the next armed alarm rings; None if none is armed."""
-    query = select(timers.c.rings_at).where(_IS_ARMED_SQL).order_by(timers.c.rings_at).limit(1)
-    return tx.connection.execute(query).scalar()
+    """When the next armed alarm rings, or a failing one is tried again; None if none is armed."""
+    rings = select(timers.c.rings_at).where(_IS_ARMED_SQL, ~exists().where(_ITS_FAILURE))
+    tries = select(func.min(timer_failures.c.retry_at)).join(timers, _ITS_FAILURE).where(_IS_ARMED_SQL)
+    found = (
+        tx.connection.execute(rings.order_by(timers.c.rings_at).limit(1)).scalar(),
+        tx.connection.execute(tries).scalar(),
+    )
+    return min((at for at in found if at is not None), default=None)
 
 
 def of_case(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
