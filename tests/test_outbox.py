@@ -456,7 +456,7 @@ def test_a_route_to_nobody_is_refused_when_the_office_opens(tmp_path: Path, wron
     file.write_text(f'{file.read_text("utf-8")}\n[[route]]\n{wrong}\nchannels = ["inbox"]\n', "utf-8")
     moved_up = file.read_text("utf-8").replace('[[route]]\nchannels = ["inbox"]\n', "", 1)
     file.write_text(moved_up, "utf-8")
-    with pytest.raises(InputError, match="yuyao|correction_requested"):
+    with pytest.raises(InputError, match=r"yuyao|correction_requested"):
         Workflow("sqlite://", channels=file, create=True)
 
 
