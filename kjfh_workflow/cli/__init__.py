@@ -76,7 +76,7 @@ class _LazyGroup(click.Group):
 @click.option("--db", default="sqlite:///kjfh.db", show_default=True, help="Database URL (sqlite or postgresql).")
 @click.option("--states", multiple=True, type=click.Path(), help="Folder of your own policy packs; may be repeated.")
 @click.option("--templates", multiple=True, type=click.Path(), help="Folder of your own notice templates.")
-@click.option("--channels", type=click.Path(), help="How notices leave (TOML); only the inbox without it.")
+@click.option("--channels", type=click.Path(), help="How notices leave (TOML); without it they wait in the outbox.")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
 @click.pass_context
 def cli(
