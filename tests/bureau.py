@@ -20,6 +20,19 @@ MATERIALS = {
     "yuyao": ["application_form", "operator_licence", "premises_and_staff", "tenants_and_accounts", "graduates"],
     "cixi": ["application_form", "operator_licence", "premises", "evidence"],
 }
+#: What each event of the machines asks for, where it asks for something.
+EVIDENCE: dict[str, dict[str, Any]] = {
+    "return_for_correction": {"missing": ["证明"], "reason": "新问题"},
+    "pass_preliminary": {"findings": "all_met"},
+    "reject": {"reason": "不符合条件"},
+    "find_fraud": {"finding": "虚报"},
+    "propose_revocation": {"ground": "事由"},
+    "file_defence": {"statement": "申辩"},
+    "uphold_revocation": {"reason": "维持"},
+    "drop_revocation": {"reason": "不成立"},
+}
+#: The article under which a city's title is lost.
+ARTICLE = {"yuyao": "第十四条", "cixi": "三（四）"}
 YUYAO_USCC, CIXI_USCC = "91330281MA2B00001P", "91330282MA2E00700J"
 
 

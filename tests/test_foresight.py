@@ -23,20 +23,9 @@ from kjfh_workflow.rules.deadlines import count
 from kjfh_workflow.rules.decision import Known
 from kjfh_workflow.rules.foresight import Foreseen, Step, foresee
 from kjfh_workflow.store.cases import Filter
-from tests.bureau import MATERIALS, Bureau, facts, uscc
+from tests.bureau import ARTICLE, EVIDENCE, MATERIALS, Bureau, facts, uscc
 
 CITIES = ("yuyao", "cixi")
-EVIDENCE: dict[str, dict[str, Any]] = {
-    "return_for_correction": {"missing": ["证明"], "reason": "新问题"},
-    "pass_preliminary": {"findings": "all_met"},
-    "reject": {"reason": "不符合条件"},
-    "find_fraud": {"finding": "虚报"},
-    "propose_revocation": {"ground": "事由"},
-    "file_defence": {"statement": "申辩"},
-    "uphold_revocation": {"reason": "维持"},
-    "drop_revocation": {"reason": "不成立"},
-}
-ARTICLE = {"yuyao": "第十四条", "cixi": "三（四）"}
 RECOGNISED = ("accept:tech_clerk", "pass_preliminary:tech_clerk", "endorse:finance", "endorse:tech_lead")
 #: The state a road leads to, and the acts that lead there; behind ``|`` those on the incubator.
 ROADS: tuple[tuple[str, tuple[str, ...]], ...] = (

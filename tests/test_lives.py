@@ -11,24 +11,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from kjfh_workflow import Actor, NotFound, Outcome, Refused
 from kjfh_workflow.policy.vocabulary import CaseKind
-from tests.bureau import CIXI_USCC, MATERIALS, Bureau, facts, uscc
+from tests.bureau import ARTICLE, CIXI_USCC, EVIDENCE, MATERIALS, Bureau, facts, uscc
 
 EVENTS = [
     "submit", "accept", "return_for_correction", "resubmit", "correction_overdue", "pass_preliminary", "endorse",
     "reject", "withdraw", "find_fraud", "ban_over", "propose_revocation", "file_defence", "defence_window_over",
     "uphold_revocation", "drop_revocation", "surrender", "grant_title",
 ]  # fmt: skip
-EVIDENCE: dict[str, dict[str, object]] = {
-    "return_for_correction": {"missing": ["证明"], "reason": "新问题"},
-    "pass_preliminary": {"findings": "all_met"},
-    "reject": {"reason": "不符合条件"},
-    "find_fraud": {"finding": "虚报"},
-    "propose_revocation": {"ground": "事由"},
-    "file_defence": {"statement": "申辩"},
-    "uphold_revocation": {"reason": "维持"},
-    "drop_revocation": {"reason": "不成立"},
-}
-ARTICLE = {"yuyao": "第十四条", "cixi": "三（四）"}
 
 
 class Lives(RuleBasedStateMachine):
