@@ -44,7 +44,7 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def restartable_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
+def restartable_postgres() -> Iterator[tuple[str, Callable[..., None]]]:
     """A server of one's own, with the schema; and how to restart it under its clients."""
     server = _server()
     url = _named(server.get_uri(), "postgres")
@@ -52,9 +52,12 @@ def restartable_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
     migrate.upgrade(database.engine)
     database.engine.dispose()
 
-    def restart() -> None:
+    def restart(meanwhile: Callable[[], None] = lambda: None) -> None:
         server.stop()
-        server.ensure_postgres_running()
+        try:
+            meanwhile()
+        finally:
+            server.ensure_postgres_running()
 
     yield url, restart
     server.cleanup()

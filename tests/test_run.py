@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -80,6 +80,23 @@ def test_it_outlives_a_restart_of_its_database(restartable_postgres: tuple[str, 
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=_PATIENCE) == 0
+
+
+def test_it_waits_for_a_database_that_is_not_there_yet(restartable_postgres: tuple[str, Callable[..., None]]) -> None:
+    url, restart = restartable_postgres
+    office, case = overdue(url)
+    office.workflow.close()
+    with ExitStack() as stack:
+
+        def start_without_it() -> None:
+            process = stack.enter_context(running(url))
+            assert process.stderr is not None
+            assert "again in 1 s" in process.stderr.readline()
+
+        restart(start_without_it)
+        office = Bureau(url)
+        eventually(lambda: office.state(case) == "lapsed")
+        office.workflow.close()
 
 
 def overdue_again(url: str, number: int) -> tuple[Bureau, str]:

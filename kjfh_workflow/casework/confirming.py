@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.errors import NotAuthorised, NotFound
-from kjfh_workflow.policy.vocabulary import RefusalCode, Role
+from kjfh_workflow.casework.permission import require
+from kjfh_workflow.errors import NotFound
+from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.rules.case import Actor
-from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import registry
 from kjfh_workflow.store.database import CoreTransaction
 
@@ -22,12 +22,8 @@ def confirm(
         NotAuthorised: if *by* is no admin of the city.
         NotFound: for an unknown city, version or key.
     """
-    pack = office.catalog.pinned(city, version) if version else office.catalog.latest(city)
-    if by.city != city:
-        raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
-    if Role.ADMIN not in by.roles:
-        roles = pack.words("roles", Role.ADMIN)
-        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event="确认", roles=roles)])
+    newest = require(office, city, by, [Role.ADMIN], "确认")
+    pack = office.catalog.pinned(city, version) if version else newest
     if key not in dict(pack.provisions()):
         raise NotFound(f"{pack.name} has no provision {key!r}; see `kjfh policy open-questions {city}`")
     moment = office.moment(tx)

@@ -11,13 +11,13 @@ from datetime import date
 
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
+from kjfh_workflow.casework.permission import require
 from kjfh_workflow.casework.record import When, record
-from kjfh_workflow.errors import Conflict, InputError, NotAuthorised, Problem, Unavailable
-from kjfh_workflow.policy.vocabulary import RefusalCode, Role
+from kjfh_workflow.errors import Conflict, InputError, Problem, Unavailable
+from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.recount import decide_recount
-from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import calendars, cases, timers
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction
 
@@ -48,11 +48,7 @@ def announce(
         NotAuthorised: if *by* is no admin.
         InputError: where it says nothing, contradicts itself, or names no source.
     """
-    office.catalog.versions(by.city)
-    if Role.ADMIN not in by.roles:
-        pack = office.catalog.latest(by.city)
-        roles = pack.words("roles", Role.ADMIN)
-        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event="登记放假安排", roles=roles)])
+    require(office, by.city, by, [Role.ADMIN], "登记放假安排")
     rests, works = sorted(set(rest)), sorted(set(work))
     problems = list(_problems(source, year, rests, works))
     if problems:

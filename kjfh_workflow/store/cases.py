@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, false, insert, or_, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import CaseKind
@@ -105,12 +105,12 @@ class Filter:
     uscc: str = ""
 
 
-def visible_to(reads: Reads) -> list[ColumnElement[bool]]:
-    """The conditions on ``cases`` under which somebody may see one."""
+def visible_to(reads: Reads, table: Table = cases) -> list[ColumnElement[bool]]:
+    """The conditions under which somebody may see a row of *table*, which has a city and an operator's code."""
     if reads.everything:
         return []
-    theirs = [cases.c.city == reads.city] if reads.city else []
-    own = [cases.c.uscc == reads.uscc] if reads.uscc else []
+    theirs = [table.c.city == reads.city] if reads.city else []
+    own = [table.c.uscc == reads.uscc] if reads.uscc else []
     return [or_(false(), *theirs, *own)]
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, false, insert, or_, select
+from sqlalchemy import and_, bindparam, insert, select
 
 from kjfh_workflow.rules.case import Reads
+from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.database import Clash, CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import cases, letters, notices
@@ -66,10 +67,7 @@ def find_notices(
         notices.c.title, notices.c.subject, notices.c.queued_at, letters.c.sha256.label("letter_sha256"),
     )  # fmt: skip
     conditions = [column == value for column, value in ((notices.c.case_id, case), (notices.c.city, city)) if value]
-    if not reads.everything:
-        theirs = [notices.c.city == reads.city] if reads.city else []
-        own = [notices.c.uscc == reads.uscc] if reads.uscc else []
-        conditions.append(or_(false(), *theirs, *own))
+    conditions += visible_to(reads, notices)
     query = (
         select(*columns)
         .outerjoin(letters, letters.c.notice_id == notices.c.id)
