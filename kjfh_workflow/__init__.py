@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kjfh_workflow.casework.workflow import Workflow
     from kjfh_workflow.rules.case import Actor
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "Actor",

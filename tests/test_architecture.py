@@ -23,7 +23,7 @@ FLOORS = (
     ("policy",),
     ("rules",),
     ("store", "notices", "intake"),
-    ("casework",),
+    ("casework", "books"),  # the composition root hands out the books, which are use cases like any other
     ("scenario", "scheduler"),
     ("lab",),
     ("cli",),
@@ -42,7 +42,7 @@ HOMES = {
     "icalendar": ("casework.ics",),
     "holidays": ("rules.calendar",),
     "stdnum": ("rules.identifiers",),
-    "openpyxl": ("intake",),
+    "openpyxl": ("intake", "books.sheet"),
     "click": ("cli",),
     "rich": ("cli",),
     "pytest": ("scenario.pytest_plugin",),

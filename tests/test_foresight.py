@@ -20,7 +20,7 @@ from kjfh_workflow.rules.calendar import china
 from kjfh_workflow.rules.case import Case, Standing
 from kjfh_workflow.rules.clocks import ESCALATE, EXPIRE, REMIND
 from kjfh_workflow.rules.deadlines import count
-from kjfh_workflow.rules.decision import Known
+from kjfh_workflow.rules.decided import Known
 from kjfh_workflow.rules.foresight import Foreseen, Step, foresee
 from kjfh_workflow.store.cases import Filter
 from tests.bureau import ARTICLE, EVIDENCE, MATERIALS, Bureau, facts, uscc

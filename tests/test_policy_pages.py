@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import combinations
@@ -113,12 +114,18 @@ def test_every_four_eyes_rule_has_its_own_row(pack: PolicyPack) -> None:
 
 
 def test_a_four_eyes_rule_shows_its_own_article_and_not_its_edge_s(copied: Path) -> None:
-    rule = 'events  = ["propose_revocation"]\narticle = '
-    rewrite(copied / "machines" / "incubator.toml", f'{rule}"第十一条"', f'{rule}"第四条"')
-    rows = [row for row in map(cells, page(load_pack(copied)).splitlines()) if row[0] == "维持取消资格"]
-    act, limit = rows
-    assert act[7:9] == ["第十一条", "办公惯例（待确认）"]
-    assert limit[4:7] == ["不得为办理过“拟取消资格”的人", "第四条", "办公惯例（待确认）"]
+    (copied / "machines" / "application.toml").write_text(
+        (copied / "machines" / "application.toml")
+        .read_text("utf-8")
+        .replace(
+            'events  = ["pass_preliminary"]\narticle = "第九条"', 'events  = ["pass_preliminary"]\narticle = "第四条"'
+        ),
+        "utf-8",
+    )
+    rows = [row for row in map(cells, page(load_pack(copied)).splitlines()) if row[0] == "联合审核同意"]
+    act, _, limit, _ = rows
+    assert act[7:9] == ["第九条", "原文规定"]
+    assert limit[4:7] == ["不得为办理过“初审通过”的人", "第四条", "办公惯例（待确认）"]
 
 
 def test_a_notice_names_who_receives_it() -> None:
@@ -134,6 +141,7 @@ def test_the_page_says_who_is_told_that_a_last_day_has_moved() -> None:
         ("补正期限", "期限变更通知", "申报主体"),
         ("审核期限", "期限变更通知", "科技局经办人、科技局负责人、财政局"),
         ("陈述申辩期", "期限变更通知", "申报主体"),
+        ("变更报告期限", "期限变更通知", "申报主体"),
     ]
 
 
@@ -163,7 +171,10 @@ def test_a_standard_names_the_document_that_holds_it() -> None:
         "二（一）",
         "依据文件未提供",
     ]
-    assert "## 由其他文件规定的标准\n\n（没有）" in page(loaded(YUYAO))
+    assert (
+        "评价办法"
+        in next(row for row in map(cells, page(loaded(YUYAO)).splitlines()) if row[0].startswith("年度绩效"))[1]
+    )
 
 
 def test_an_article_shows_how_letters_cite_it(pack: PolicyPack) -> None:
@@ -173,8 +184,89 @@ def test_an_article_shows_how_letters_cite_it(pack: PolicyPack) -> None:
 
 
 def test_silence_is_shown_as_silence() -> None:
-    assert "## 认定奖励上限\n\n（本文件未规定）" in page(loaded(YUYAO))
-    assert "## 认定奖励上限\n\n| 空间" in page(loaded(CIXI))
+    yuyao, cixi = page(loaded(YUYAO)), page(loaded(CIXI))
+    assert "## 目标\n\n（本文件未规定）" in yuyao
+    assert "## 目标\n\n| 规定" in cixi
+    assert "## 毕业条件\n\n（本文件未规定）" in cixi
+    assert "## 失信名单\n\n（本文件未规定）" in cixi
+
+
+def row_of(name: str, first: str) -> list[str]:
+    return next(row for row in map(cells, page(loaded(name)).splitlines()) if row[0] == first)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        (YUYAO, "assessment", "等次为优秀、良好、合格、不合格；自认定当年起每年考核"),
+        (CIXI, "assessment", "等次为优秀、合格、不合格；自认定后第1年起每年考核"),
+        (CIXI, "assessment.quota", "优秀不超过有效资格总数的1/3"),
+        (YUYAO, "assessment.failures", "连续2个日历年度不合格的，取消资格"),
+        (YUYAO, "assessment.recommended_from", "最近一次考核良好以上的，可以推荐申报上级认定"),
+        (YUYAO, "awards.annual.good", "年度考核良好：不超过100,000元"),
+        (CIXI, "awards.annual.excellent", "年度考核优秀：定额100,000元"),
+        (CIXI, "awards.instalments", "本市级认定奖励自认定当年起逐年拨付：60%、20%、20%"),
+        (CIXI, "awards.top_up", "晋级奖励为补差：新级别的奖励减去已给予的认定奖励和晋级奖励"),
+        (YUYAO, "awards.top_up", "晋级奖励为补差：新级别的奖励减去原级别的奖励"),
+        (CIXI, "awards.straight", "未经本市级直接取得上级认定的奖励：先列为“暂缓”"),
+        (YUYAO, "awards.first_year", "认定当年的年度考核奖励：先列为“暂缓”"),
+        (YUYAO, "awards.none_when_promoted", "取得上级认定的当年不发年度考核奖励"),
+        (CIXI, "awards.loss", "丧失或者放弃资格的，未核定的奖励一并失效，已核定的由人决定"),
+        (YUYAO, "changes", "应报告的变更：名称、运营主体、面积范围、场地位置、其他事项"),
+        (YUYAO, "graduation.income", "毕业条件：主营业务收入超过1000万元（main_income_yuan>10,000,000元）"),
+        (
+            YUYAO,
+            "graduation.in_business",
+            (
+                "毕业条件：有2年以上的运营期，经营状况良好，有自主知识产权和健全的企业管理制度，企业已实现盈利"
+                "（good_operation；profitable；own_ip；sound_management；运营满24个月）"
+            ),
+        ),
+        (YUYAO, "integrity_list", "失信名单：由科技局负责人登记"),
+        (
+            CIXI,
+            "target.ningbo",
+            "目标：其中宁波市级4家（最高级别为该级的资格数（宁波市级）≥4，至2023-12-31）",
+        ),
+    ],
+)
+def test_the_page_says_what_applies_once_a_title_is_held(name: str, code: str, said: str) -> None:
+    row = next(row for row in map(cells, page(loaded(name)).splitlines()) if row[1:2] == [f"`{code}`"])
+    assert row[0] == said
+
+
+def test_an_indicator_of_a_scorecard_has_its_row(copied: Path) -> None:
+    with (copied / "policy.toml").open("a", encoding="utf-8") as file:
+        file.write('[[assessment.indicator]]\nid = "growth"\nlabel = "企业增长"\nweight = 100\n')
+        file.write('article = "第十条"\nstatus = "stated"\n')
+    assert "| 考核指标：企业增长（100分）" in page(load_pack(copied))
+
+
+def test_fixed_caps_and_the_notice_of_awards_are_shown() -> None:
+    text = page(loaded(YUYAO))
+    assert "| 400,000元（定额）" in text
+    assert "- 奖励列为拟给予时发出：拟给予奖励通知\n" in text
+
+
+def test_states_of_a_round_and_of_blocked_payment_are_marked() -> None:
+    assert row_of(CIXI, "年度考核中")[1] == "持有资格、考核中"
+    assert row_of(CIXI, "限期整改中")[1] == "持有资格、暂停拨付"
+
+
+def test_an_edge_shows_its_branches_its_round_and_what_another_case_does_with_it() -> None:
+    closing = [row for row in map(cells, page(loaded(YUYAO)).splitlines()) if row[0] == "确定考核等次"]
+    assert closing[2][4].startswith("整轮一次办理、考核不合格，且级别高于市本级、")
+    recommend = row_of(YUYAO, "推荐申报上级认定")
+    assert "孵化器资格须为：已认定 / 已获上级认定 / 年度考核中" in recommend[4]
+    assert row_of(YUYAO, "登记上级认定")[5].endswith("孵化器资格随之“取得上级认定”")
+    assert "- 属于：孵化器资格\n" in page(loaded(YUYAO))
+
+
+def test_a_clock_shows_how_its_last_day_is_found_and_what_is_sent_when_it_has_passed() -> None:
+    rows = [row for row in map(cells, page(loaded(YUYAO)).splitlines()) if row[0].startswith("变更报告期限")]
+    assert row_of(YUYAO, "变更报告期限（申报主体用时）")[2:4] == ["自变更之日起计算1个月", "顺延"]
+    assert ["变更报告期限", "期限届满", "变更报告逾期通知", "申报主体"] in [row[:4] for row in rows]
+    assert row_of(CIXI, "整改期限（申报主体用时）")[2] == "按责令整改时写明的日期"
 
 
 def test_tables_line_up_in_a_terminal(pack: PolicyPack) -> None:
@@ -285,6 +377,9 @@ def test_a_state_shows_its_label_and_its_clocks() -> None:
     assert words["joint_finance_review"] == "科技局、财政局联合审核审核期限15个工作日"
     assert words["correction"] == "补正中补正期限15个工作日审核期限停止计算"
     assert words["disqualified"] == "取消评审资格禁止申报期2年"
+    clocks = {g.attrib["data-state"]: g for g in groups(drawn(loaded(CIXI), CaseKind.INCUBATOR), "state")}
+    texts = [text.text for text in clocks["rectification"].iter(f"{SVG}text")]
+    assert texts[1:3] == ["整改期限", "另行确定"]
 
 
 def test_final_heard_and_cancelled_states_can_be_told_apart(machine: tuple[PolicyPack, CaseKind]) -> None:
@@ -401,17 +496,47 @@ def test_a_pack_does_not_differ_from_itself(pack: PolicyPack) -> None:
             Change("notice.work_reminder", "changed", "label", "待办提醒", "办理提醒", ""),
         ),
         (
-            "machines/incubator.toml",
-            'events  = ["propose_revocation"]',
-            'events  = ["propose_revocation", "file_defence"]',
+            "machines/application.toml",
+            'when      = "all_departments_endorsed"\nevidence  = ["opinion?"]',
+            'when      = "all_departments_endorsed"\nevidence  = ["opinion"]',
             Change(
-                "incubator.uphold_revocation.tech_lead.defence_review>revoked.four_eyes",
+                "application.endorse.tech_lead+finance.joint_finance_review>recognized[all_departments_endorsed]",
                 "changed",
-                "events",
-                ["propose_revocation"],
-                ["propose_revocation", "file_defence"],
-                "第十一条",
+                "evidence",
+                ["opinion?"],
+                ["opinion"],
+                "第九条",
             ),
+        ),
+        (
+            "policy.toml",
+            "first_year = 0\n",
+            "first_year = 1\n",
+            Change("assessment", "changed", "first_year", 0, 1, "第十条"),
+        ),
+        (
+            "policy.toml",
+            "[assessment.failures]\nyears   = 2\n",
+            "[assessment.failures]\nyears   = 3\n",
+            Change("assessment.failures", "changed", "years", 2, 3, "第十一条"),
+        ),
+        (
+            "policy.toml",
+            "yuan    = 200000\n",
+            "yuan    = 250000\n",
+            Change("awards.annual.excellent", "changed", "yuan", "200000", "250000", "第十一条"),
+        ),
+        (
+            "policy.toml",
+            'notice = "award_proposed"\n',
+            'notice = "work_reminder"\n',
+            Change("awards", "changed", "notice", "award_proposed", "work_reminder", ""),
+        ),
+        (
+            "machines/tenancy.toml",
+            'under = "incubator"\n',
+            "",
+            Change("tenancy", "changed", "under", "incubator", None, ""),
         ),
         (
             "policy.toml",
@@ -490,13 +615,31 @@ def test_a_removed_timer_takes_its_periods_along(copied: Path) -> None:
 
 
 def test_a_removed_edge_takes_its_four_eyes_rule_along(copied: Path) -> None:
-    path = copied / "machines" / "incubator.toml"
+    path = copied / "machines" / "application.toml"
     text = path.read_text("utf-8")
-    start = text.index('[[edge]]\nevent     = "uphold_revocation"')
+    start = text.index('[[edge]]\nevent     = "endorse"')
     path.write_text(text[:start] + text[text.index("[[edge]]", start + 1) :], "utf-8")
     (change,) = diff(loaded(YUYAO), load_pack(copied))
-    assert (change.key, change.what) == ("incubator.uphold_revocation.tech_lead.defence_review>revoked", "removed")
-    assert change.before["four_eyes"]["events"] == ["propose_revocation"]
+    key = "application.endorse.tech_lead+finance.joint_finance_review>recognized[all_departments_endorsed]"
+    assert (change.key, change.what) == (key, "removed")
+    assert change.before["four_eyes"]["events"] == ["pass_preliminary"]
+
+
+@pytest.mark.parametrize("table", ["assessment", "awards"])
+def test_a_removed_table_takes_along_what_stands_below_it(table: str, copied: Path) -> None:
+    path = copied / "policy.toml"
+    blocks = re.split(r"(?m)^(?=\[)", path.read_text("utf-8"))
+    path.write_text("".join(block for block in blocks if not re.match(rf"\[+{table}[.\]]", block)), "utf-8")
+    (change,) = diff(loaded(YUYAO), load_pack(copied))
+    assert (change.key, change.what) == (table, "removed")
+    assert change.before["annual" if table == "awards" else "failures"]
+
+
+def test_a_ground_in_the_city_s_own_words_is_one_change(copied: Path) -> None:
+    (copied / "labels.toml").write_text('[grounds]\npropose_revocation = "事由"\n', "utf-8")
+    assert diff(loaded(YUYAO), load_pack(copied)) == [
+        Change("words.grounds.propose_revocation", "added", "", None, "事由", "")
+    ]
 
 
 def test_a_removed_machine_is_one_change(copied: Path) -> None:
@@ -565,9 +708,11 @@ def test_open_questions_are_exactly_the_provisions_that_are_not_stated(pack: Pol
         (YUYAO, "application.review_due.escalation", "审核期限：逾期第1个工作日，此后每5个工作日催办"),
         (
             YUYAO,
-            "incubator.uphold_revocation.tech_lead.defence_review>revoked.four_eyes",
-            "维持取消资格：不得为办理过“拟取消资格”的人",
+            "application.endorse.tech_lead+finance.joint_finance_review>same.four_eyes",
+            "联合审核同意：不得为办理过“初审通过”的人",
         ),
+        (YUYAO, "assessment.failures", "连续2个日历年度不合格的，取消资格"),
+        (CIXI, "awards.straight", "未经本市级直接取得上级认定的奖励：先列为“暂缓”"),
         (
             YUYAO,
             "application.resubmit.applicant.correction>applied[where_it_came_from]",
@@ -590,7 +735,8 @@ def test_only_the_numbers_of_documents_that_are_not_there_are_missing() -> None:
     missing = [q.key for q in open_questions(loaded(CIXI)) if q.status is Status.MISSING]
     assert missing == ["standard.makerspace_numbers", "standard.incubator_numbers"]
     assert all(criterion.status is Status.STATED for criterion in loaded(CIXI).criteria)
-    assert [q.key for q in open_questions(loaded(YUYAO)) if q.status is Status.MISSING] == []
+    scorecard = [q.key for q in open_questions(loaded(YUYAO)) if q.status is Status.MISSING]
+    assert scorecard == ["standard.assessment_scorecard"]
 
 
 def test_every_provision_has_its_line_stated_or_not(pack: PolicyPack) -> None:

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from kjfh_workflow.casework.opening import load_catalog, load_templates
 from kjfh_workflow.cli import cli
 from kjfh_workflow.errors import Problem
-from kjfh_workflow.notices.rehearse import SPECIMENS, Sending, draft, rehearse, sendings, specimens
+from kjfh_workflow.notices.rehearse import draft, rehearse
+from kjfh_workflow.notices.sendings import Sending, sendings
+from kjfh_workflow.notices.specimens import SPECIMENS, specimens
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.policy.wording import say

@@ -14,8 +14,9 @@ from kjfh_workflow import Workflow
 from kjfh_workflow.casework.opening import load_catalog
 from kjfh_workflow.clock import FixedClock, office_hour, start_of
 from kjfh_workflow.errors import Problem, ScenarioError
+from kjfh_workflow.scenario.looking import Finding
 from kjfh_workflow.scenario.model import Scenario
-from kjfh_workflow.scenario.play import Finding, Player, play
+from kjfh_workflow.scenario.play import Player, play
 from kjfh_workflow.scenario.read import read_scenario
 from kjfh_workflow.scenario.words import Vocabulary
 from tests.bureau import CIXI_USCC, FACTS, YUYAO_USCC, uscc
@@ -197,6 +198,43 @@ UNKNOWN_IN_STEP = {
         "policy",
         "cixi",
     ),
+    "a level": (
+        step("2021-03-02 clerk accept app", 'expect.cases.app.level = "ningpo"'),
+        "expect.cases.app.level",
+        "ningbo",
+    ),
+    "a key of a ledger row": (
+        step("2021-03-02 clerk accept app", 'expect.ledger = [{ case = "app", yaun = 1 }]'),
+        "expect.ledger.0.yaun",
+        "yuan",
+    ),
+    "a kind of award": (
+        step("2021-03-02 clerk accept app", 'expect.ledger = [{ kind = "anual" }]'),
+        "expect.ledger.0.kind",
+        "annual",
+    ),
+    "an award's status": (
+        step("2021-03-02 clerk accept app", 'expect.ledger = [{ year = 2021 }, { status = "payed" }]'),
+        "expect.ledger.1.status",
+        "paid",
+    ),
+    "an alias in the ledger": (
+        step("2021-03-02 clerk accept app", 'expect.ledger = [{ case = "apq" }]'),
+        "expect.ledger.0.case",
+        "app",
+    ),
+    "an alias with a count": (
+        step("2021-03-02 clerk accept app", "expect.ledger_count.apq = 0"),
+        "expect.ledger_count.apq",
+        "app",
+    ),
+    "an alias in a roster": (
+        step("2021-03-02 clerk accept app", 'expect.roster.2021 = ["apq"]'),
+        "expect.roster.2021",
+        "app",
+    ),
+    "evidence of a round": (step("2021-03-02 lead open_round", "with.yaer = 2021"), "with.yaer", "year"),
+    "a caseless event": (step("2021-03-02 lead open_rond", 'case = "app"'), "do", "open_round"),
     "an alias": (step("2021-03-02 clerk accept apq"), "case", "app"),
     "an alias among the cases": (
         step("2021-03-02 clerk accept app", 'expect.cases.apq.state = "applied"'),
@@ -309,6 +347,20 @@ WRONG_SHAPES = {
     "overrides that are no table": ("with.override = 1", "with.override"),
     "facts that are no name": ("with.facts = 1", "with.facts"),
     "opened cases that are no table": ('opens = "inc"', "opens"),
+    "a ledger that is no list": ('expect.ledger = { case = "app" }', "expect.ledger"),
+    "a ledger without rows": ("expect.ledger = []", "expect.ledger"),
+    "a row that says nothing": ("expect.ledger = [{}]", "expect.ledger"),
+    "a row's year as a text": ('expect.ledger = [{ year = "2021" }]', "expect.ledger.0.year"),
+    "a row's instalment as a truth": ("expect.ledger = [{ instalment = true }]", "expect.ledger.0.instalment"),
+    "a row's sum as a text": ('expect.ledger = [{ yuan = "300000" }]', "expect.ledger.0.yuan"),
+    "a count that is none": ("expect.ledger_count.app = -1", "expect.ledger_count.app"),
+    "counts that are no table": ("expect.ledger_count = 3", "expect.ledger_count"),
+    "failed years that are no number": ("expect.cases.app.failed_years = true", "expect.cases.app.failed_years"),
+    "late days that are no number": ('expect.cases.app.late_days = "1"', "expect.cases.app.late_days"),
+    "a level that is no text": ("expect.cases.app.level = 1", "expect.cases.app.level"),
+    "a roster of no year": ("expect.roster.next = []", "expect.roster.next"),
+    "a roster that is no list": ('expect.roster.2021 = "app"', "expect.roster.2021"),
+    "rosters that are no table": ("expect.roster = []", "expect.roster"),
     "a new name for a known case": ('opens.app = "incubator"', "opens.app"),
 }
 
@@ -339,13 +391,25 @@ def test_a_value_of_the_wrong_shape_is_an_error(write: Write, problems: Problems
         (step("2021-03-02", 'case = "app"', 'opens.inc = "incubator"'), "opens"),
         (step("2021-03-02", 'case = "two"', 'kind = "application"'), "kind"),
         (step("2021-03-02", 'case = "two"', 'expect.state = "applied"'), "case"),
+        (step("2021-03-02 lead open_round app", "with.year = 2021"), "case"),
+        (step("2021-03-02 lead open_round", "with.year = 2021", 'expect.state = "applied"'), "case"),
+        (step("2021-03-02 lead close_round", "with.year = 2021", 'with.reason = "x"'), "with.reason"),
+        (step("2021-03-02 lead record_misconduct", 'with.person = "x"', 'kind = "incubator"'), "kind"),
+        (step("2021-03-02 lead open_round", "with.year = 2021", 'opens.inc = "incubator"'), "opens"),
+        (step("2021-03-02 op report_change chg change"), "parent"),
+        (step("2021-03-02 op report_change chg change", 'parent = "app"'), "parent"),
+        (step("2021-03-02 other submit two application", *STRONG, 'parent = "app"'), "parent"),
+        (step("2021-03-02 clerk accept app", 'parent = "app"'), "parent"),
     ],
     ids=[
         "before the step before", "no day", "a time", "no case", "nobody", "an empty list of people", "nothing done",
         "a new alias without kind", "a known alias with kind", "another city's policy for a known case",
         "a state of no case", "a criterion of no case", "a refusal where nothing is done",
         "evidence where nothing is done", "a case opened where nothing is done", "a kind where nothing is done",
-        "looking at a case that nobody opened",
+        "looking at a case that nobody opened", "a round for one case", "a state where no case acts",
+        "evidence that a round does not take", "misconduct as a case", "a round that opens a case",
+        "a change of nothing", "a change of an application", "an application under another",
+        "a parent for a known case",
     ],
 )  # fmt: skip
 def test_a_step_that_makes_no_sense_is_an_error(write: Write, problems: Problems, bad: str, key: str) -> None:
@@ -412,6 +476,53 @@ def test_facts_that_cannot_be_read_are_an_error_of_the_step(write: Write, proble
         [problem] = problems(write(submit))
         assert (problem.place, problem.key) == ("s.toml step 1", "with.facts")
         assert said in problem.message
+
+
+def test_facts_are_found_from_inside_the_scenario_s_own_folder(
+    write: Write, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write(SUBMIT).parent)
+    assert read(Path("s.toml")).steps[0].evidence["facts"]["operator"]["uscc"] == YUYAO_USCC
+
+
+# ---- what belongs to what --------------------------------------------------------------------------------------------
+
+CHANGE = ('parent = "inc"', 'with.what = ["site"]', "with.occurred_on = 2021-04-01")
+CIXI_TITLE = (
+    'with.type = "makerspace"',
+    'with.name = "慈溪海岸众创空间有限公司"',
+    f'with.uscc = "{CIXI_USCC}"',
+    'with.level = "local"',
+    "with.decided_on = 2020-06-01",
+    'with.document_no = "慈科〔2020〕9号"',
+    'with.township = "古塘街道"',
+    'policy = "cixi"',
+)
+CIXI_LEAD = 'cixi_lead = { role = "tech_lead", city = "cixi" }'
+
+
+def test_a_new_case_under_another_is_in_that_one_s_city(write: Write, read: Read, problems: Problems) -> None:
+    people = PEOPLE + CIXI_LEAD
+    title = step("2021-04-01 cixi_lead register_title inc incubator", *CIXI_TITLE)
+    under = read(write(title, step("2021-04-02 cixi_op report_change chg change", *CHANGE), people=people)).steps[1]
+    assert (under.city, under.parent, under.kind) == ("cixi", "inc", "change")
+    path = write(title, step("2021-04-02 op report_change chg change", *CHANGE, 'policy = "yuyao"'), people=people)
+    [problem] = problems(path)
+    assert (problem.place, problem.key) == ("s.toml step 2", "policy")
+
+
+def test_nothing_belongs_to_a_case_whose_opening_is_refused(write: Write, problems: Problems) -> None:
+    title = step(
+        "2021-04-01 cixi_clerk register_title inc incubator", *CIXI_TITLE, 'expect.refused = ["not_authorised"]'
+    )
+    [problem] = problems(write(title, step("2021-04-02 cixi_op report_change chg change", *CHANGE)))
+    assert (problem.place, problem.key) == ("s.toml step 2", "parent")
+
+
+def test_numbers_in_the_ledger_are_exact(write: Write, read: Read) -> None:
+    look = step("2021-03-02", 'expect.ledger = [{ case = "app", yuan = 66666.67 }, { yuan = 60000 }]')
+    rows = read(write(SUBMIT, look)).steps[1].expect.ledger
+    assert [row["yuan"] for row in rows] == [Decimal("66666.67"), 60000]
 
 
 # ---- what goes before ------------------------------------------------------------------------------------------------
@@ -703,6 +814,138 @@ def test_what_was_queued_by_a_deadline_counts_for_the_next_step_and_no_other(wri
         SUBMIT, returned, step("2021-03-23", not_queued), step("2021-03-24", queued), step("2021-03-24", not_queued)
     )
     assert failed(path) == []
+
+
+# ---- rounds, money, lists --------------------------------------------------------------------------------------------
+
+ROUND = step("2021-11-01 lead open_round", "with.year = 2021")
+GRADE = step("2021-12-01 clerk propose_grade inc", 'with.grade = "excellent"')
+CLOSE = step("2021-12-20 lead close_round", "with.year = 2021")
+TO_ROUND = (SUBMIT, ACCEPT, PASS, RECOGNISE)
+
+
+def test_a_round_is_opened_and_closed_for_its_whole_roster(write: Write, failed: Failed) -> None:
+    path = write(
+        *TO_ROUND,
+        ROUND + 'expect.roster.2021 = ["inc"]\nexpect.roster.2020 = []\nexpect.cases.inc.state = "under_assessment"\n',
+        GRADE,
+        CLOSE + 'expect.cases.inc = { state = "recognized", failed_years = 0 }\n',
+        step("2021-12-21 lead,lead open_round", "with.year = 2021", 'expect.refused = ["round_exists"]'),
+    )
+    assert failed(path) == []
+
+
+def test_a_round_is_that_of_the_step_s_city(write: Write, failed: Failed) -> None:
+    people = PEOPLE + CIXI_LEAD
+    path = write(
+        *TO_ROUND,
+        step("2021-04-01 cixi_lead register_title sea incubator", *CIXI_TITLE),
+        step("2021-11-01 lead open_round", "with.year = 2021", 'policy = "cixi"', 'expect.refused = ["other_city"]'),
+        step(
+            "2021-11-01 cixi_lead open_round",
+            "with.year = 2021",
+            'policy = "cixi"',
+            'expect.roster.2021 = ["sea"]',
+            'expect.cases.inc.state = "recognized"',
+        ),
+        step("2021-11-02", "expect.roster.2021 = []"),
+        people=people,
+    )
+    assert failed(path) == []
+
+
+def test_a_nonsensical_year_is_refused_by_the_office_and_not_by_the_reader(write: Write, failed: Failed) -> None:
+    path = write(
+        *TO_ROUND,
+        step("2021-11-01 lead open_round", 'expect.refused = ["evidence_missing"]'),
+        step("2021-11-01 lead open_round", 'with.year = "今年"', 'expect.refused = ["evidence_invalid"]'),
+        step("2021-11-01 lead close_round", "with.year = 2021", 'expect.refused = ["round_not_open"]'),
+        step("2021-11-01 clerk open_round", "with.year = 2021", 'expect.refused = ["not_authorised"]'),
+    )
+    assert failed(path) == []
+
+
+def test_a_wrong_level_is_refused_by_the_office_and_not_by_the_reader(write: Write, failed: Failed) -> None:
+    line = 'with.level = "galactic"'
+    title = step("2021-04-01 cixi_lead register_title inc incubator", *CIXI_TITLE).replace('with.level = "local"', line)
+    assert failed(write(title + 'expect.refused = ["evidence_invalid"]\n', people=PEOPLE + CIXI_LEAD)) == []
+
+
+def test_misconduct_is_recorded_without_a_case(write: Write, failed: Failed, played: Played) -> None:
+    finding = ('with.person = "评审专家张某"', 'with.finding = "收受礼金"', 'with.document_no = "余科〔2021〕30号"')
+    path = write(
+        step("2021-07-01 clerk record_misconduct", *finding, 'expect.refused = ["not_authorised"]'),
+        step("2021-07-01 lead record_misconduct", *finding[:2], 'expect.refused = ["evidence_missing"]'),
+        step("2021-07-01 lead record_misconduct", *finding),
+    )
+    assert failed(path) == []
+    [entry] = played(path).workflow.books.misconduct("yuyao")
+    assert entry["person"] == "评审专家张某"
+
+
+def test_a_change_is_reported_under_its_incubator(write: Write, failed: Failed) -> None:
+    lines = (*CHANGE, 'expect.cases.chg = { state = "reported", late_days = 1 }')
+    assert failed(write(*TO_ROUND, step("2021-05-07 op report_change chg change", *lines))) == []
+
+
+AWARDED = (*TO_ROUND, ROUND, GRADE, CLOSE)
+ROW = 'expect.ledger = [{ case = "inc", kind = "annual", year = 2021, yuan = 200000, status = "held" }]'
+
+
+def test_any_subset_of_a_row_s_fields_may_be_expected(write: Write, failed: Failed) -> None:
+    some = 'expect.ledger = [{ status = "held" }, { case = "inc", yuan = 200000.0 }, { year = 2021, instalment = 0 }]'
+    assert (
+        failed(write(*AWARDED, step("2021-12-21", ROW, "expect.ledger_count.inc = 1"), step("2021-12-21", some))) == []
+    )
+
+
+FALSE_YEARS = {
+    "a row's sum": (
+        ROW.replace("200000", "200000.01"),
+        ("ledger inc", "kind annual, year 2021, yuan 200000.01, status held", "inc: annual 2021 200000.00 yuan held"),
+    ),
+    "a row's status": (
+        'expect.ledger = [{ case = "inc", status = "paid" }]',
+        ("ledger inc", "status paid", "inc: annual 2021 200000.00 yuan held"),
+    ),
+    "a row of a case without any": (
+        'expect.ledger = [{ case = "app", kind = "annual" }]',
+        ("ledger app", "kind annual", "no rows"),
+    ),
+    "a row of any case": (
+        'expect.ledger = [{ kind = "promotion" }]',
+        ("ledger", "kind promotion", "inc: annual 2021 200000.00 yuan held"),
+    ),
+    "how many awards": ("expect.ledger_count.inc = 2", ("ledger count inc", "2", "1")),
+    "a roster": ('expect.roster.2021 = ["app"]', ("roster 2021", "app", "inc")),
+    "an empty roster": ("expect.roster.2021 = []", ("roster 2021", "nobody", "inc")),
+    "a roster of no round": ('expect.roster.2022 = ["inc"]', ("roster 2022", "inc", "nobody")),
+    "late days": ("expect.cases.inc.late_days = 0", ("inc.late_days", "0", "")),
+}
+
+
+@pytest.mark.parametrize(("line", "finding"), FALSE_YEARS.values(), ids=FALSE_YEARS)
+def test_a_false_expectation_of_the_years_fails_with_the_expected_and_the_actual_value(
+    write: Write, failed: Failed, line: str, finding: tuple[str, str, str]
+) -> None:
+    assert failed(write(*AWARDED, step("2021-12-21", line))) == [finding]
+
+
+def test_an_incubator_without_a_name_in_the_roster_does_not_hold(write: Write, failed: Failed) -> None:
+    nameless = RECOGNISE.replace('opens.inc = "incubator"\n', "")
+    [(what, expected, actual)] = failed(write(SUBMIT, ACCEPT, PASS, nameless, ROUND + "expect.roster.2021 = []\n"))
+    assert (what, expected) == ("roster 2021", "nobody")
+    assert actual.startswith("yuyao-")
+
+
+def test_what_an_unopened_case_was_to_carry_is_told(write: Write, failed: Failed) -> None:
+    early = step("2021-03-19 finance endorse app", 'opens.inc = "incubator"')
+    under = step("2021-05-07 op report_change chg change", *CHANGE, "expect.ledger_count.inc = 0")
+    assert failed(write(SUBMIT, ACCEPT, PASS, early, under)) == [
+        ("opens inc", "incubator", "nothing"),
+        ("case inc", "open", "no such case"),
+        ("ledger count inc", "0", "no such case"),
+    ]
 
 
 # ---- what does not hold ----------------------------------------------------------------------------------------------

@@ -431,7 +431,9 @@ def keys(part: type[Part], prefix: str = "") -> Iterator[str]:
         kinds = (info.annotation, *get_args(info.annotation))
         inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)]
         key += ".NAME" if getattr(info.annotation, "__origin__", None) is dict else ""
-        yield from keys(inner[0], f"{key}.") if inner else [key]
+        # What is a provision and nothing else is a key by itself.
+        below = [*keys(inner[0], f"{key}.")] if inner else []
+        yield from below or [key]
 
 
 @pytest.mark.parametrize(
@@ -462,6 +464,13 @@ def test_the_three_keys_of_every_provision_are_explained() -> None:
         ("guard", vocabulary.GuardName),
         ("effect", vocabulary.EffectName),
         ("evidence", vocabulary.Field),
+        ("reckoning", vocabulary.Reckoning),
+        ("what is counted", vocabulary.TargetCount),
+        ("change", vocabulary.ChangeKind),
+        ("difference taken from", vocabulary.TopUpBasis),
+        ("award is for", vocabulary.AwardKind),
+        ("award stands as", vocabulary.AwardStatus),
+        ("no grade because", vocabulary.Ungraded),
     ],
 )
 def test_the_reference_has_every_name_in_its_table(header: str, names: type[StrEnum]) -> None:
@@ -477,6 +486,7 @@ def test_the_reference_has_every_name_in_its_table(header: str, names: type[StrE
         vocabulary.Side,
         vocabulary.Level,
         vocabulary.OneOpenPer,
+        vocabulary.Grade,
     ],
 )
 def test_the_reference_has_the_names_of_short_lists(names: type[StrEnum]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from kjfh_workflow import canonical
@@ -16,12 +16,13 @@ from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.record import Request, When, new_case_id, record
 from kjfh_workflow.clock import start_of
-from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, WorkflowError
+from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, TransitionNotAllowed, WorkflowError
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, RefusalCode, Role
+from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, Field, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock, clocks_of, first_overdue
-from kjfh_workflow.rules.decision import Decision, Known, decide, decide_alarm
+from kjfh_workflow.rules.decided import Decision, Known
+from kjfh_workflow.rules.decision import decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.rules.refusing import refusal
@@ -61,7 +62,7 @@ def perform(
     edges = pack.machines[case.kind].edges_of.get(event, ())
     if any(EffectName.IMPOSE_BAN in edge.effects for edge in edges):
         registry.lock_organisation(tx, case.uscc)
-    known = known_to(office, tx, case, case.uscc, moment)
+    known = known_to(office, tx, case, case.uscc, moment, _held(office, tx, case.parent, moment))
     decision = decide(pack, case, event, actor, evidence, known)
     return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
 
@@ -75,35 +76,84 @@ def open_case(
     evidence: Mapping[str, Any],
     city: str,
     request_id: str | None = None,
+    parent_id: str = "",
 ) -> Outcome:
-    """Open a case with *event*, under the pack in force today.
+    """Open a case with *event*.
+
+    An application takes the pack in force today; a case under another one, that case's; a title that the system did
+    not grant, the pack in force when it was decided.
 
     Raises:
-        NotFound: for a city without packs.
+        NotFound: for a city without packs, or no such parent.
         Refused: with every reason; nothing has changed.
+        WorkflowError: if the kind needs a parent and none is given, or the other way round.
     """
-    request = _request(request_id, f"new {kind} in {city}", event, actor, evidence)
+    request = _request(request_id, f"new {kind} in {city} {parent_id}".strip(), event, actor, evidence)
     # The operator's row is held: a ban and a submission of one operator queue up, and so do two submissions. An
     # operator that is not yet known has neither a ban nor a case.
-    registry.lock_organisation(tx, actor.uscc)
+    uscc = actor.uscc if Role.APPLICANT in actor.roles else str(evidence.get(Field.USCC, "")).strip().upper()
+    if not parent_id:
+        registry.lock_organisation(tx, uscc)
     if request and (answered := _answered(tx, request)):
         return answered
     moment = office.moment(tx)
-    today = moment.today
+    parent = _held(office, tx, parent_id, moment)
+    if parent_id and parent is None:
+        raise NotFound(f"there is no case {parent_id!r}")
+    pack = office.pack_of(parent) if parent else pack_for_opening(office, kind, city, evidence, moment.today)
+    _check_parent(pack, kind, event, parent)
+    if Role.APPLICANT in actor.roles and not actor.uscc:
+        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
+    for other, _, _ in () if parent else cases.open_of_operator(tx, city, uscc, ""):
+        _let_lapse(office, tx, other, moment)
+    case = Case(new_case_id(pack.city, moment.today), pack.city, kind, pack.version, NEW)
+    known = known_to(office, tx, case, parent.uscc if parent else uscc, moment, parent)
+    decision = decide(pack, case, event, actor, evidence, known)
+    return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
+
+
+def pack_for_opening(office: Office, kind: CaseKind, city: str, evidence: Mapping[str, Any], today: date) -> PolicyPack:
+    """The pack that a new case without a parent is pinned to.
+
+    Raises:
+        NotFound: for a city without packs.
+        Refused: for an application on a day on which no pack is in force.
+    """
+    latest = office.catalog.latest(city)
+    if kind is not CaseKind.APPLICATION:
+        return _pack_of_day(office, city, evidence.get(Field.DECIDED_ON)) or _pack_of_day(office, city, today) or latest
     pack = office.catalog.in_force(city, today)
     if pack is None:
-        latest = office.catalog.latest(city)
         article = latest.identity.in_force.article
         code, label = RefusalCode.POLICY_NOT_IN_FORCE, latest.identity.city_label
         raise Refused([refusal(latest, code, article=article, day=today, city=label)])
-    if Role.APPLICANT in actor.roles and not actor.uscc:
-        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
-    for other, _, _ in cases.open_of_operator(tx, city, actor.uscc, ""):
-        _let_lapse(office, tx, other, moment)
-    case = Case(new_case_id(city, today), city, kind, pack.version, NEW)
-    known = known_to(office, tx, case, actor.uscc, moment)
-    decision = decide(pack, case, event, actor, evidence, known)
-    return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
+    return pack
+
+
+def _pack_of_day(office: Office, city: str, day: object) -> PolicyPack | None:
+    try:
+        return office.catalog.in_force(city, day if isinstance(day, date) else date.fromisoformat(str(day)))
+    except ValueError:
+        return None  # the evidence itself will be refused
+
+
+def _check_parent(pack: PolicyPack, kind: CaseKind, event: str, parent: Case | None) -> None:
+    """A change, a promotion or a tenancy belongs to an incubator; an application to nothing."""
+    machine = pack.machines.get(kind)
+    if machine is None:
+        reason = refusal(
+            pack, RefusalCode.NOT_ALLOWED_FROM_STATE, variant="unknown", event=event, meant="", allowed="无"
+        )
+        raise TransitionNotAllowed([reason])
+    if (machine.under is None) != (parent is None) or (parent and parent.kind is not machine.under):
+        needs = f"belongs to an {machine.under}: give its id as parent" if machine.under else "belongs to no other case"
+        raise WorkflowError(f"a case of kind {kind} {needs}")
+
+
+def _held(office: Office, tx: Transaction, case_id: str, moment: Moment) -> Case | None:
+    """Another case that the act bears on, locked, with what is overdue in it done."""
+    case = cases.load(tx, case_id, lock=True) if case_id else None
+    return with_overdue_alarms_rung(office, tx, case, moment) if case else None
 
 
 def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Moment) -> Case:
@@ -156,26 +206,44 @@ def _let_lapse(office: Office, tx: Transaction, case_id: str, moment: Moment) ->
         with_overdue_alarms_rung(office, tx, held, moment)
 
 
-def known_to(office: Office, tx: Transaction, case: Case, uscc: str, moment: Moment) -> Known:
+def known_to(
+    office: Office, tx: Transaction, case: Case, uscc: str, moment: Moment, parent: Case | None = None
+) -> Known:
     """What a decision about *case* may ask: facts and standing are read only if it does."""
 
     def load_document() -> str:
-        body = registry.document(tx, case.facts)
+        digest = case.facts or (parent.facts if parent else "")
+        body = registry.document(tx, digest)
         if body is None:
-            raise WorkflowError(f"the facts {case.facts} of {case.id} are not on file")
+            raise WorkflowError(f"the facts {digest} of {case.id} are not on file")
         return body
 
     def load_standing() -> Standing:
-        pack = office.pack_of(case)
-        others = cases.open_of_operator(tx, case.city, uscc, case.id)
-        titles = [(case_id, space_type) for case_id, kind, space_type in others if kind == CaseKind.INCUBATOR]
-        return Standing(
-            banned_until=registry.banned_until(tx, case.city, uscc),
-            open_application=next((i for i, kind, _ in others if kind == CaseKind.APPLICATION), ""),
-            titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
-        )
+        return _standing(office.pack_of(case), tx, case, uscc, moment)
 
-    return Known(moment.today, moment.calendar, load_document, load_standing)
+    return Known(
+        today=moment.today,
+        calendar=moment.calendar,
+        load_document=load_document,
+        load_standing=load_standing,
+        taken=lambda slot: cases.in_slot(tx, slot),
+        parent=(parent, known_to(office, tx, parent, parent.uscc, moment)) if parent else None,
+    )
+
+
+def _standing(pack: PolicyPack, tx: Transaction, case: Case, uscc: str, moment: Moment) -> Standing:
+    others = cases.open_of_operator(tx, case.city, uscc, case.id)
+    titles = [(case_id, space_type) for case_id, kind, space_type in others if kind == CaseKind.INCUBATOR]
+    banned_until = registry.banned_until(tx, case.city, uscc)
+    found = cases.fraud_found(tx, case.city, uscc)
+    # Where cheating bars from applying, it bears on payments as long; where it does not, until somebody releases them.
+    open_still = banned_until is None or moment.today <= banned_until
+    return Standing(
+        banned_until=banned_until,
+        open_application=next((i for i, kind, _ in others if kind == CaseKind.APPLICATION), ""),
+        titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
+        fraud_on=found if open_still else None,
+    )
 
 
 def _request(

@@ -7,18 +7,21 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
 from kjfh_workflow.errors import NotFound, Refusal, Refused
 from kjfh_workflow.policy.vocabulary import RefusalCode, Role
-from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.case import Actor, Case, Reads
 from kjfh_workflow.rules.clocks import Clock, clocks_of
 from kjfh_workflow.rules.criteria import Evaluation, evaluate
 from kjfh_workflow.rules.decision import decide
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import CoreTransaction
 
+#: So many of the cases that belong to one are shown with it; lists show them all.
+_MOST_CHILDREN = 200
 #: Refusals that better evidence cures: a screen asks for the evidence instead of showing them.
 _CURABLE = frozenset(
     {
@@ -64,6 +67,8 @@ class CaseView:
     #: Every ban of the operator, of every city: another city's does not bind here, but the clerk is shown it,
     #: without the other city's case.
     bans: list[dict[str, Any]]
+    #: The cases that belong to it, newest first: id, kind, state, … as in lists.
+    children: list[dict[str, Any]]
     #: Texts a clerk should see.
     warnings: list[str]
 
@@ -103,7 +108,8 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
         alarms=timers.of_case(tx, case_id),
         notices=registry.notices_of(tx, case_id),
         bans=bans,
-        warnings=_warnings(case, rows, bans, office.moment(tx).today),
+        children=cases.find(tx, Reads(everything=True), Filter(parent=case_id), limit=_MOST_CHILDREN),
+        warnings=_warnings(case, rows, bans, office.moment(tx)),
     )
 
 
@@ -135,14 +141,18 @@ def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Ac
     case = with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), moment)
     pack = office.pack_of(case)
     machine = pack.machines[case.kind]
+    parent = cases.load(tx, case.parent) if case.parent else None
+    known = known_to(office, tx, case, case.uscc, moment, parent)
     found = []
     for event in machine.events_from(case.state):
         edges = machine.edges_from[event, case.state]
+        if any(edge.for_all for edge in edges):
+            continue
         if not any(role not in (Role.TIMER, Role.CASE) for edge in edges for role in edge.by):
             continue
         refusals: tuple[Refusal, ...] = ()
         try:
-            decide(pack, case, event, actor, {}, known_to(office, tx, case, case.uscc, moment))
+            decide(pack, case, event, actor, {}, known)
         except Refused as error:
             refusals = error.refusals
         hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)
@@ -158,7 +168,8 @@ def banned_until(tx: CoreTransaction, city: str, uscc: str, day: date) -> date |
     return until if until is not None and day <= until else None
 
 
-def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], today: date) -> list[str]:
+def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], moment: Moment) -> list[str]:
+    today = moment.today
     found = [
         f"该单位在{ban['city']}禁止申报至{ban['until']}（{ban['article']}），不约束本市申报"
         for ban in bans
@@ -166,4 +177,8 @@ def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], t
     ]
     if len({row.policy_digest for row in rows}) > 1:
         found.append("本案办理期间政策包的内容被改动过，见时间线")
+    # A date that a person entered is taken as it is, so only a warning says that it is a rest day.
+    entered = case.memory.get("rectification", {}).get("by") or case.memory.get("stay_until")
+    if entered and not moment.calendar.is_workday(date.fromisoformat(entered)):
+        found.append(f"所定期限{entered}为休息日，不顺延")
     return found

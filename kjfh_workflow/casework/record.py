@@ -18,10 +18,12 @@ from kjfh_workflow.clock import local_date
 from kjfh_workflow.notices.render import Letter
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import CaseKind, Role
+from kjfh_workflow.rules.awards import ledger_changes, newly_proposed
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import clocks_of
-from kjfh_workflow.rules.decision import Decision, Known, decide_opening
-from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.rules.decided import Decision, Known
+from kjfh_workflow.rules.decision import decide_opening
+from kjfh_workflow.store import cases, history, ledger, registry, timers
 from kjfh_workflow.store.database import Transaction
 
 #: Without letters that read like digits.
@@ -89,7 +91,7 @@ def record(
     effects = _effects(decision, opened, notices)
     row = _row(decision, when, request, effects)
     row = replace(row, hash=row.sealed())
-    after = before.after(decision.target, decision.changes, row.hash)
+    after = replace(decision.after, head=row.hash)
     if decision.document:
         registry.add_document(tx, *decision.document)
     if before.version == 0 and not registry.lock_organisation(tx, after.uscc):
@@ -100,9 +102,36 @@ def record(
     if decision.ban:
         registry.add_ban(tx, {"case_id": before.id, "city": before.city, **asdict(decision.ban)})
     registry.add_notices(tx, notices)
+    ledger.add(tx, ledger_rows(after, before.memory, row))
+    if decision.told:
+        assert known.parent is not None, "only a parent is told"  # noqa: S101
+        record(office, tx, decision.told, known.parent[1], when)
     for kind, case_id in opened.items():
         record(office, tx, decide_opening(pack, kind, decision, case_id, known), known, when)
     return Recorded(after, row, effects, decision.evaluation)
+
+
+def ledger_rows(after: Case, before: Mapping[str, Any], row: history.Row) -> list[dict[str, Any]]:
+    """The rows of the ledger that a history row implies: every award that it changed, as it is now."""
+    return [
+        {
+            "case_id": after.id,
+            "version": after.version,
+            "award": award.key,
+            "city": after.city,
+            "uscc": after.uscc,
+            "kind": award.kind,
+            "year": award.year,
+            "instalment": award.instalment,
+            "fen": int(award.yuan * 100),
+            "status": award.status,
+            "article": award.article,
+            "detail": canonical.dumps(award.as_data()),
+            "legal_on": row.legal_on,
+            "noticed_at": row.noticed_at,
+        }
+        for award in ledger_changes(before, after.memory)
+    ]
 
 
 def _row(decision: Decision, when: When, request: Request | None, effects: Mapping[str, Any]) -> history.Row:
@@ -174,7 +203,7 @@ def _written_notices(office: Office, tx: Transaction, decision: Decision, when: 
     """The rows of the notices that the act queues, already written."""
     if not decision.notices:
         return []
-    after = decision.before.after(decision.target, decision.changes, "")
+    after = decision.after
     machine = decision.pack.machines[after.kind]
     clocks = clocks_of(after)
     rows = []
@@ -194,6 +223,7 @@ def _written_notices(office: Office, tx: Transaction, decision: Decision, when: 
             clock=order.clock,
             banned_until=decision.ban.until if decision.ban else None,
             number=_number(tx, decision.pack, order.notice, issued),
+            awards=tuple(newly_proposed(decision.before.memory, after.memory)),
         )
         written = office.renderer.write(order.notice, letter)
         rows.append(

@@ -11,13 +11,13 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.record import notice_digest
+from kjfh_workflow.casework.record import ledger_rows, notice_digest
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.errors import Problem
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, Role
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
-from kjfh_workflow.store import cases, registry, timers
+from kjfh_workflow.store import cases, ledger, registry, rounds, timers
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.history import Row
 
@@ -37,6 +37,10 @@ class Folded:
     ban: dict[str, Any] | None = None
     #: Digests of all facts ever handed in.
     documents: set[str] = field(default_factory=set)
+    #: (version, award) → the columns of its row in the ledger.
+    ledger: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+    #: The years of the rounds that it was brought into.
+    rounds: set[int] = field(default_factory=set)
 
     @classmethod
     def empty(cls, row: Row) -> Folded:
@@ -62,6 +66,7 @@ class Folded:
         """Fold one more row in."""
         effects = canonical.loads(row.effects)
         changes = effects.get("set", {})
+        before = self.case.memory
         self.case = self.case.after(row.target, changes, row.hash)
         self.slot = effects.get("slot")
         if changes.get("facts"):
@@ -78,6 +83,10 @@ class Folded:
                 "queued_at": row.noticed_at,
                 "text": digest,
             }
+        for entry in ledger_rows(self.case, before, row):
+            self.ledger[entry["version"], entry["award"]] = entry
+        if "assessing" in changes and changes["assessing"] is not None:
+            self.rounds.add(changes["assessing"])
         self._turn(effects)
 
     def _turn(self, effects: Mapping[str, Any]) -> None:
@@ -109,8 +118,14 @@ def differences(tx: CoreTransaction, folded: Iterable[Folded]) -> Iterator[Probl
     names: set[tuple[str, str]] = set()
     owners: set[str] = set()
     documents: set[str] = set()
+    entries = _ledger_by_case(tx)
+    rosters = _rounds_by_case(tx)
     for one in folded:
         yield from _of_case(tx, one)
+        place = f"case {one.case.id}"
+        yield from _rows_compared(place, "ledger", entries.pop(one.case.id, {}), one.ledger)
+        if rosters.pop(one.case.id, set()) != one.rounds:
+            yield Problem(place, "roster", f"the history brings it into the rounds of {sorted(one.rounds)} only")
         names.add((one.case.uscc, one.case.name))
         documents |= one.documents
         if one.ban:
@@ -127,6 +142,20 @@ def differences(tx: CoreTransaction, folded: Iterable[Folded]) -> Iterator[Probl
             yield Problem(f"document {digest}", "", "its content is not what its digest says")
     for digest in sorted(documents):
         yield Problem(f"document {digest}", "", "was handed in, but is not on file")
+
+
+def _ledger_by_case(tx: CoreTransaction) -> dict[str, dict[tuple[int, str], dict[str, Any]]]:
+    found: dict[str, dict[tuple[int, str], dict[str, Any]]] = {}
+    for row in ledger.all_rows(tx):
+        found.setdefault(row["case_id"], {})[row["version"], row["award"]] = row
+    return found
+
+
+def _rounds_by_case(tx: CoreTransaction) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for row in rounds.whole_roster(tx):
+        found.setdefault(row["case_id"], set()).add(row["year"])
+    return found
 
 
 def _of_case(tx: CoreTransaction, folded: Folded) -> Iterator[Problem]:
@@ -150,6 +179,7 @@ def _of_case(tx: CoreTransaction, folded: Folded) -> Iterator[Problem]:
         "uscc": case.uscc,
         "name": case.name,
         "opened_on": date.fromisoformat(case.memory["opened_on"]),
+        "parent": case.parent or None,
     }
     yield from _compared(place, "", stored, expected)
     alarms = {(r["timer"], r["sequence"], r["alarm"]): r for r in timers.of_case(tx, case.id)}

@@ -7,15 +7,16 @@ transaction; the use cases themselves stand in the modules beside this one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
+from kjfh_workflow.books.desk import Books
+from kjfh_workflow.books.ledger_desk import LedgerDesk
 from kjfh_workflow.casework import confirming, queries, recounting, ticks, verify
 from kjfh_workflow.casework import deliver as delivery
 from kjfh_workflow.casework import docket as dockets
@@ -33,7 +34,9 @@ from kjfh_workflow.casework.opening import (
 )
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
+from kjfh_workflow.casework.rounds_desk import RoundsDesk
 from kjfh_workflow.casework.ticks import Ticked
+from kjfh_workflow.casework.trying_again import again
 from kjfh_workflow.clock import Clock
 from kjfh_workflow.errors import Conflict, Refused, WorkflowError
 from kjfh_workflow.notices.channels.config import Channels
@@ -44,10 +47,6 @@ from kjfh_workflow.rules.case import Actor, Reads
 from kjfh_workflow.store import calendars, cases, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
-
-#: How often an act is tried again when somebody else was first; each time it is decided anew.
-_TRIES = 5
-_Tx = TypeVar("_Tx", bound=Transaction)
 
 
 class Workflow:
@@ -88,8 +87,11 @@ class Workflow:
         catalog = load_catalog(states, templates)
         refuse_strangers(self._channels, catalog)
         self._office = Office(catalog, clock, renderer)
-        #: The letters: outbox, addresses, proofs of service, inboxes.
+        #: The letters; the yearly assessments; register, lists, targets and reports; the money.
         self.mail_room = MailRoom(self._office, self._database, self._channels)
+        self.rounds = RoundsDesk(self._office, self._database)
+        self.books = Books(self._office, self._database)
+        self.ledger = LedgerDesk(self._office, self._database)
         try:
             with self._database.speaking():
                 if create:
@@ -125,16 +127,18 @@ class Workflow:
         city: str | None = None,
         evidence: Mapping[str, Any] | None = None,
         request_id: str | None = None,
+        parent: str | None = None,
         connection: Connection | Session | None = None,
     ) -> Outcome:
         """Open a case with its first event; ``outcome.case`` is its id.
 
         Args:
-            kind: ``application``.
+            kind: ``application``, or another kind of case.
             event: the event that leads from ``new``: ``submit``.
             by: who acts, as the host has authenticated them.
             city: whose policy; the actor's by default. The pack in force today is taken and kept for good.
             evidence: what the event asks for.
+            parent: of a change, a promotion or a tenancy: the id of the incubator that it belongs to.
             request_id: the caller's own id of this request; the same request again gives the first answer.
             connection: the host's connection or session: the act joins its transaction and never commits it.
 
@@ -146,7 +150,7 @@ class Workflow:
 
         def act(tx: Transaction) -> Outcome:
             given, where = evidence or {}, city or by.city
-            return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, request_id)
+            return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, request_id, parent or "")
 
         return self._act(act, connection)
 
@@ -197,10 +201,17 @@ class Workflow:
             except Refused as error:
                 return Outcome.refused(case, event, found.state, found.version, error.refusals)
 
-        return _again(self._database.trying, act)
+        return again(self._database.trying, act)
 
     def preview_open(
-        self, kind: str, event: str, *, by: Actor, city: str | None = None, evidence: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        event: str,
+        *,
+        by: Actor,
+        city: str | None = None,
+        evidence: Mapping[str, Any] | None = None,
+        parent: str = "",
     ) -> Outcome:
         """What ``open_case`` would do; nothing is kept.
 
@@ -210,11 +221,12 @@ class Workflow:
 
         def act(tx: CoreTransaction) -> Outcome:
             try:
-                return acts.open_case(self._office, tx, CaseKind(kind), event, by, evidence or {}, city or by.city)
+                given, where = evidence or {}, city or by.city
+                return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, None, parent)
             except Refused as error:
                 return Outcome.refused("", event, "", 0, error.refusals)
 
-        return _again(self._database.trying, act)
+        return again(self._database.trying, act)
 
     def tick(self, stopped: Callable[[], bool] = lambda: False) -> Ticked:
         """Let everything happen whose time has come, oldest first; to be called by any scheduler, in any process.
@@ -405,16 +417,4 @@ class Workflow:
                     return act(tx)
             except Clash as error:
                 raise Conflict(f"somebody else was first: {error}") from error
-        return _again(self._database.acting, act)
-
-
-def _again(opening: Callable[[], AbstractContextManager[_Tx]], act: Callable[[_Tx], Outcome]) -> Outcome:
-    """Decided anew while somebody else is first: it may then be refused, or be the same request's first answer."""
-    for left in reversed(range(_TRIES)):
-        try:
-            with opening() as tx:
-                return act(tx)
-        except Clash as error:
-            if not left:
-                raise Conflict(f"somebody else was first: {error}") from error
-    raise AssertionError("the last try returns or raises")
+        return again(self._database.acting, act)

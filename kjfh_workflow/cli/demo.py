@@ -12,18 +12,28 @@ from typing import Any
 
 import click
 
+from kjfh_workflow.books.table import Table
 from kjfh_workflow.casework.workflow import Workflow
-from kjfh_workflow.cli.cases import print_cases, print_outcome, print_view
+from kjfh_workflow.cli.case_pages import print_cases, print_outcome, print_view
+from kjfh_workflow.cli.demo_years import Years
 from kjfh_workflow.cli.docket import print_docket
 from kjfh_workflow.cli.output import json_option, print_json
+from kjfh_workflow.cli.tables import give
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import IntakeError, Refused
 from kjfh_workflow.intake.folder import read_folder
+from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.resources import examples_dir
 from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.store.cases import Filter
 
 _FILE = "kjfh-demo.db"
 _LETTERS = "letters"
+_BOOKS = "books.xlsx"
+_FIRST_YEAR = 2021
+#: A day in between, on which the register was another.
+_THEN = date(2022, 12, 31)
+_PLAN_ENDS = date(2023, 12, 31)
 _CHANNELS = f"""# Where the demo's letters go: a folder beside its database.
 [channel.files]
 kind = "folder"
@@ -121,15 +131,20 @@ def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> int:
         log = _Log(quiet=as_json)
         _show_flawed(log)
         ids = [_tell(workflow, clock, story, log) for story in (_YUYAO, _LEFT_ALONE, _CIXI)]
+        log.heading("此后几年：年度考核、奖励、变更、在孵企业、晋级、整改、取消资格")
+        years = Years(workflow, clock, _titles(workflow), quiet=as_json)
+        years.tell()
         delivered = workflow.deliver()
         workflow.checkpoint()
         report = workflow.verify()
+        books = _books(workflow)
         if as_json:
             print_json(
                 {
                     "cases": ids,
-                    "events": log.events,
+                    "events": [*log.events, *years.events],
                     "register": workflow.cases(),
+                    "books": books,
                     "delivered": delivered,
                     "verified": report,
                 }
@@ -137,10 +152,30 @@ def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> int:
             return 0 if report.holds else 1
         log.heading("结果")
         print_cases(workflow, workflow.cases())
+        print_docket(workflow.docket(days=365))
+        give([*books.values()])
+        give([*books.values()], out=folder / _BOOKS)
         click.echo(f"letters sent: {delivered.sent}, each with its .docx in {(folder / _LETTERS).as_posix()}/")
         click.echo(f"history verified: {report.rows} rows of {report.cases} cases, holds: {report.holds}")
-        click.echo(f"\nlook further:  kjfh --db {url} case show {ids[0]}")
+        click.echo(f"\nlook further:  kjfh --db {url} case show {_titles(workflow)['yuyao']}")
     return 0 if report.holds else 1
+
+
+def _titles(workflow: Workflow) -> dict[str, str]:
+    """City → the title that was granted there."""
+    granted = [row for row in workflow.cases(Filter(kind=CaseKind.INCUBATOR)) if row["opened_on"].year == _FIRST_YEAR]
+    return {row["city"]: row["id"] for row in granted}
+
+
+def _books(workflow: Workflow) -> dict[str, Table]:
+    """What the bureau keeps: today, and one of them as it was."""
+    return {
+        "register": workflow.books.register(),
+        "register_then": workflow.books.register(on=_THEN),
+        "ledger": workflow.ledger.table(),
+        "forecast": workflow.ledger.forecast(),
+        "targets": workflow.books.targets("cixi", on=_PLAN_ENDS)[0],
+    }
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def play_command(ctx: click.Context, files: tuple[Path, ...], quiet: bool, as_js
 def _print(played: Played) -> None:
     step = played.step
     who = "、".join(actor.id for actor in step.by)
-    what = f"{who} {step.do} {step.case}" if step.do else "(looks)"
+    what = f"{who} {step.do} {step.case}".rstrip() if step.do else "(looks)"
     refused = f" ✗ refused {', '.join(sorted(step.expect.refused))}" if step.expect.refused else ""
     click.echo(f"  {'✓' if played.held else '✗'} {step.on} {step.place} {what}{refused if played.held else ''}")
     for finding in played.findings:

@@ -6,96 +6,53 @@ Whether a pack makes sense as a whole is asked in ``policy.checks``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 from kjfh_workflow.clock import SHANGHAI
 from kjfh_workflow.errors import PolicyError, Problem
 from kjfh_workflow.notices.letters import StoredNotice, make_letter
 from kjfh_workflow.notices.render import Letter, Renderer, Written, sender
-from kjfh_workflow.policy.machine import Edge, Machine, Timer
+from kjfh_workflow.notices.sendings import Sending, least_evidence, sendings, variants
+from kjfh_workflow.notices.specimens import awards_on, memory_of, order_of, proposal_of, specimens
+from kjfh_workflow.policy.machine import Timer
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.part import Provision
-from kjfh_workflow.policy.vocabulary import NEW, SAME, CaseKind, EffectName, Field, Role, Side
+from kjfh_workflow.policy.vocabulary import (
+    NEW,
+    AwardStatus,
+    CaseKind,
+    EffectName,
+    Reckoning,
+    Role,
+    Side,
+)
 from kjfh_workflow.policy.wording import say
+from kjfh_workflow.rules.awards import Award, awards_of
 from kjfh_workflow.rules.calendar import WorkCalendar, china
 from kjfh_workflow.rules.case import Case
-from kjfh_workflow.rules.clocks import ESCALATE, REMIND, Clock, clocks_of, turn
+from kjfh_workflow.rules.clocks import EXPIRE, Clock, clocks_of
 from kjfh_workflow.rules.deadlines import chinese
-from kjfh_workflow.rules.recount import RECOUNT
+from kjfh_workflow.rules.reckoning import reckon
+from kjfh_workflow.rules.turning import Turn, turn
 
-#: What each piece of evidence looks like once it is on file.
-SPECIMENS: Mapping[Field, Any] = {
-    Field.TYPE: "incubator",
-    Field.FACTS: {"sha256": "0" * 64, "tenants": 12},
-    Field.OVERRIDE: {"premises.area_m2": "5200"},
-    Field.MATERIALS: ["application_form"],
-    Field.MISSING: ["场地产权证明复印件", "上年度财务报表（加盖公章）"],
-    Field.WORKING_DAYS: 10,
-    Field.REASON: "申报材料与实际情况不符",
-    Field.FINDINGS: {"criterion": True},
-    Field.JUSTIFICATIONS: {"criterion": "新增场地尚在装修"},
-    Field.OPINION: "同意",
-    Field.AWARD_YUAN: Decimal(300000),
-    Field.FINDING: "所报在孵企业与实际入驻情况不符",
-    Field.GROUND: "连续两年考核不合格",
-    Field.ARTICLE: "",
-    Field.STATEMENT: "已按要求整改",
-}
-_NAME, _USCC = "示例科技企业孵化器有限公司", "91330281MA2B00001P"
-
-
-@dataclass(frozen=True)
-class Sending:
-    """One way in which a notice can be sent: by an edge from one of its states, or by an alarm of a clock."""
-
-    kind: CaseKind
-    notice: str
-    #: The edge's event, or what an alarm is called in history.
-    event: str
-    source: str
-    target: str
-    provision: Provision
-    to: tuple[Role, ...]
-    #: Evidence field → whether it is required.
-    fields: Mapping[str, bool] = field(default_factory=dict)
-    effects: frozenset[EffectName] = frozenset()
-    #: The clock that it is about; empty for a person's act.
-    timer: str = ""
-    #: Whether that clock's time is over.
-    over: bool = False
-
-    @property
-    def key(self) -> str:
-        """Which edge or alarm, and from which state: ``application.reject.preliminary_review``."""
-        return ".".join(part for part in (self.kind, self.timer, self.event, self.source) if part)
+__all__ = ["Sending", "draft", "least_evidence", "rehearse", "sendings", "specimens"]
 
 
 def rehearse(pack: PolicyPack, renderer: Renderer) -> list[Problem]:
     """Every problem of every notice that *pack* can send, each named by template, edge or alarm, and state."""
-    day, calendar = pack.identity.in_force.effective_from, china()
-    case = Case(f"{pack.city}-{day:%y%m%d}-abc234", pack.city, CaseKind.APPLICATION, pack.version, memory=_memory(pack))
+    force, calendar = pack.identity.in_force, china()
+    day = max(force.effective_from, force.adverse_from or force.effective_from)
     found: dict[Problem, None] = {}
     for sending in sendings(pack):
-        for evidence in _variants(pack, sending):
+        memory = memory_of(pack, sending.kind, day)
+        case = Case(f"{pack.city}-{day:%y%m%d}-abc234", pack.city, sending.kind, pack.version, memory=memory)
+        for evidence in variants(pack, sending):
             for to in sending.to:
-                here = replace(case, kind=sending.kind)
-                for message in _complaints(renderer, draft(pack, sending, to, here, day, evidence, calendar), sending):
+                for message in _complaints(renderer, draft(pack, sending, to, case, day, evidence, calendar), sending):
                     found[Problem(f"{pack.name}/templates/{sending.notice}", sending.key, message)] = None
     return [*found]
-
-
-def sendings(pack: PolicyPack) -> Iterator[Sending]:
-    """Every way in which any notice of the pack can be sent."""
-    for kind, machine in pack.machines.items():
-        for edge in machine.edges:
-            for source in edge.sources:
-                yield from _by_edge(pack, kind, machine, edge, source)
-        for timer in machine.timers:
-            yield from _by_alarm(pack, kind, timer)
 
 
 def draft(
@@ -133,72 +90,11 @@ def draft(
         number=numbering.form.format(year=day.year, number=1)
         if numbering and pack.identity.notices[sending.notice].numbered
         else "",
+        awards=_awards(pack, sending, after, day),
     )
 
 
-def specimens(pack: PolicyPack) -> dict[str, Any]:
-    """A value for every piece of evidence, fit for *pack*."""
-    named = {Field.TYPE: next(iter(pack.identity.types)), Field.ARTICLE: pack.identity.articles[0].number}
-    return {str(name): value for name, value in {**SPECIMENS, **named}.items()}
-
-
-# ---- who sends what ----------------------------------------------------------------------------------------------
-
-
-def _by_edge(pack: PolicyPack, kind: CaseKind, machine: Machine, edge: Edge, source: str) -> Iterator[Sending]:
-    ringing = [timer.name for timer in machine.timers if timer.on_due == edge.event and source in timer.period_of]
-    by_people = [""] if {*edge.by} - {Role.TIMER} else []
-    for notice in edge.notify:
-        for timer in [*by_people, *(ringing if Role.TIMER in edge.by else [])]:
-            yield Sending(
-                kind=kind,
-                notice=notice,
-                event=edge.event,
-                source=source,
-                target=source if edge.to == SAME else edge.to,
-                provision=edge,
-                to=pack.identity.notices[notice].to,
-                fields=edge.fields,
-                effects=frozenset(edge.effects),
-                timer=timer,
-                over=bool(timer),
-            )
-
-
-def _by_alarm(pack: PolicyPack, kind: CaseKind, timer: Timer) -> Iterator[Sending]:
-    for period in timer.periods:
-        for rule in timer.reminders:
-            to = period.responsible or pack.identity.notices[rule.notice].to
-            yield Sending(kind, rule.notice, REMIND, period.state, period.state, rule, to, timer=timer.name)
-        if late := timer.escalation:
-            to = pack.identity.notices[late.notice].to
-            yield Sending(kind, late.notice, ESCALATE, period.state, period.state, late, to, timer=timer.name)
-        if moved := timer.moved_notice:
-            to = period.responsible or pack.identity.notices[moved].to
-            yield Sending(kind, moved, RECOUNT, period.state, period.state, period, to, timer=timer.name)
-
-
-def least_evidence(pack: PolicyPack, sending: Sending) -> dict[str, Any]:
-    """Specimens of what the act requires; of a calendar that has changed, what its recount keeps."""
-    if sending.event == RECOUNT and sending.timer:
-        return {"was": pack.identity.in_force.effective_from, "source": "国办发明电〔2021〕1号"}
-    known = specimens(pack)
-    return {name: known[name] for name, required in sending.fields.items() if required}
-
-
-def _variants(pack: PolicyPack, sending: Sending) -> list[dict[str, Any]]:
-    """The evidence with and without what is optional."""
-    known, least = specimens(pack), least_evidence(pack, sending)
-    most = {**least, **{name: known[name] for name in sending.fields}}
-    return [least] if least == most else [least, most]
-
-
 # ---- the case before and after -----------------------------------------------------------------------------------
-
-
-def _memory(pack: PolicyPack) -> dict[str, Any]:
-    opened = pack.identity.in_force.effective_from.isoformat()
-    return {"name": _NAME, "uscc": _USCC, "type": next(iter(pack.identity.types)), "opened_on": opened}
 
 
 def _arrived(
@@ -209,11 +105,14 @@ def _arrived(
         return replace(case, state=NEW)
     machine = pack.machines[sending.kind]
     memory = {key: value for key, value in case.memory.items() if key not in ("clocks", "paused")}
-    if machine.states[sending.source].right_to_be_heard and "proposal" not in memory:
-        memory["proposal"] = _proposal(pack, evidence)
+    if machine.states[sending.source].right_to_be_heard:
+        memory.setdefault("proposal", proposal_of(pack, evidence))
+    ordered = (timer.period_of.get(sending.source) for timer in machine.timers)
+    if any(period and period.reckoning is Reckoning.DATE_ORDERED for period in ordered):
+        memory.setdefault("rectification", order_of({}, day))
     begin = replace(case, state=NEW, memory=memory)
     timers = [timer for timer in machine.timers if timer.side is not Side.NOBODY or timer.name == sending.timer]
-    turned = turn(timers, begin, sending.source, day, evidence, calendar)
+    turned = _turned(pack, timers, begin, sending.source, day, evidence, calendar)
     return begin.after(sending.source, turned.changes, "")
 
 
@@ -223,20 +122,41 @@ def _after(
     machine = pack.machines[sending.kind]
     imposes = EffectName.IMPOSE_BAN in sending.effects
     timers = [timer for timer in machine.timers if imposes or timer.side is not Side.NOBODY]
-    changes: dict[str, Any] = {**turn(timers, before, sending.target, day, evidence, calendar).changes}
+    changes: dict[str, Any] = {}
+    if EffectName.ORDER_RECTIFICATION in sending.effects:
+        changes["rectification"] = order_of(evidence, day)
     if EffectName.KEEP_PROPOSAL in sending.effects:
-        changes["proposal"] = _proposal(pack, evidence)
+        changes["proposal"] = proposal_of(pack, evidence)
     if EffectName.DROP_PROPOSAL in sending.effects and "proposal" in before.memory:
         changes["proposal"] = None
-    if sending.over:
+    remembering = replace(before, memory={**before.memory, **changes})
+    changes |= _turned(pack, timers, remembering, sending.target, day, evidence, calendar).changes
+    if sending.over and sending.event != EXPIRE:
         clocks = dict(changes.get("clocks", before.memory.get("clocks", {})))
         clocks.pop(sending.timer, None)
         changes["clocks"] = clocks
     return before.after(sending.target, changes, "")
 
 
-def _proposal(pack: PolicyPack, evidence: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: evidence.get(name, value) for name, value in specimens(pack).items() if name in ("ground", "article")}
+def _turned(
+    pack: PolicyPack,
+    timers: Iterable[Timer],
+    case: Case,
+    target: str,
+    day: date,
+    evidence: Mapping[str, Any],
+    calendar: WorkCalendar,
+) -> Turn:
+    return turn(timers, case, target, day, evidence, calendar, lambda period: reckon(pack, case.memory, period))
+
+
+def _awards(pack: PolicyPack, sending: Sending, case: Case, day: date) -> tuple[Award, ...]:
+    """What the notice of awards is about: what the case has, or specimens."""
+    awards = pack.identity.awards
+    if awards is None or sending.notice != awards.notice:
+        return ()
+    proposed = tuple(award for award in awards_of(case.memory).values() if award.status is AwardStatus.PROPOSED)
+    return proposed or awards_on(pack, day, AwardStatus.PROPOSED)
 
 
 def _bars(pack: PolicyPack, kind: CaseKind, clock: Clock) -> bool:

@@ -22,7 +22,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from kjfh_workflow.errors import PolicyError, Problem
 from kjfh_workflow.policy.checks import article_of
 from kjfh_workflow.policy.model import Identity, PolicyPack
-from kjfh_workflow.policy.vocabulary import Role, Status
+from kjfh_workflow.policy.vocabulary import NOT_GRADED, Grade, Level, Role, Status
+from kjfh_workflow.rules.awards import Award
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
 from kjfh_workflow.rules.deadlines import chinese
@@ -69,6 +70,8 @@ class Letter:
     banned_until: date | None = None
     #: Its document number; empty where it has none.
     number: str = ""
+    #: The awards that the act has made ``proposed``.
+    awards: tuple[Award, ...] = ()
 
     @cached_property
     def words(self) -> dict[str, Any]:
@@ -83,6 +86,10 @@ class Letter:
             "type": identity.types[self.case.type].label,
             "tenant": self.case.memory.get("tenant", {}).get("name", ""),
             "opened": self._opened(),
+            "above": self._above(),
+            "change": self._change(),
+            "awards": [self._award(award) for award in self.awards],
+            "failed": self.evidence.get("grade") == Grade.UNQUALIFIED,
             "state": pack.machines[self.case.kind].states[self.case.state].label,
             "day": self.day,
             "event": self.event,
@@ -108,8 +115,36 @@ class Letter:
         day = self.case.memory.get("opened_on")
         return date.fromisoformat(day) if day else self.day
 
+    def _above(self) -> str:
+        """The level of a title held above the city's own, which another body has granted; empty if there is none."""
+        level = self.case.level
+        return "" if level in (None, Level.LOCAL) else self.pack.words("levels", str(level))
+
+    def _change(self) -> dict[str, Any] | None:
+        """Which change it is about, when it happened, and by how many days it was reported late."""
+        known = {**self.case.memory, **self.evidence}
+        if "what" not in known or "occurred_on" not in known:
+            return None
+        occurred_on = known["occurred_on"]
+        return {
+            "what": self._in_words("what", known["what"]),
+            "occurred_on": date.fromisoformat(occurred_on) if isinstance(occurred_on, str) else occurred_on,
+            "late_days": known.get("late_days", 0),
+        }
+
+    def _award(self, award: Award) -> dict[str, Any]:
+        return {
+            "kind": self.pack.words("awards", award.kind),
+            "year": award.year,
+            "instalment": award.instalment,
+            "yuan": award.yuan,
+            "words": award.words,
+            "basis": self._basis(award.article, Status.STATED),
+        }
+
     def _in_words(self, field_name: str, value: Any) -> Any:
-        section = _NAMED.get(field_name)
+        not_graded = field_name == "reason" and self.evidence.get("grade") == NOT_GRADED
+        section = "ungraded" if not_graded else _NAMED.get(field_name)
         if section is None:
             return value
         if isinstance(value, str):

@@ -26,6 +26,7 @@ from kjfh_workflow.policy.vocabulary import (
     TenantTest,
 )
 from kjfh_workflow.policy.wording import hint, say
+from kjfh_workflow.policy.years_checks import years_complaints
 
 _CITATION = re.compile(r"^(?P<article>.+?)(?:第(?P<item>\d+)项)?$")
 _PER_TENANT = {Measure.PROFESSIONALS_PER_TENANTS, Measure.MENTORS_PER_TENANTS}
@@ -41,6 +42,7 @@ def check_pack(pack: PolicyPack, has_template: HasTemplate) -> list[Problem]:
         *_check_keys(pack),
         *_check_citations(pack),
         *_check_identity(pack),
+        *(Problem("policy.toml", key, message) for key, message in years_complaints(pack)),
         *_check_criteria(pack),
         *_check_notices(pack, has_template),
         *_check_labels(pack),
@@ -154,20 +156,20 @@ def _check_criteria(pack: PolicyPack) -> Iterator[Problem]:
             yield Problem(place, f"tenant_condition.{condition.id}", say("months_test"))
 
 
-def notices_sent(machine: Machine) -> frozenset[str]:
-    """Every notice that a machine's acts and timers can send."""
-    return frozenset(notice for _, notice, _ in _notices_with_keys(machine))
-
-
 def _check_notices(pack: PolicyPack, has_template: HasTemplate) -> Iterator[Problem]:
     known = pack.identity.notices
-    sent: set[str] = set()
-    for kind, machine in pack.machines.items():
-        for key, notice, others in _notices_with_keys(machine):
-            sent.add(notice)
-            if notice not in known or not (known[notice].to or others):
-                message = say("unknown_notice", name=notice) + ("" if notice in known else hint(notice, known))
-                yield Problem(f"machines/{kind}.toml", key, message)
+    ways = [
+        (f"machines/{kind}.toml", *way)
+        for kind, machine in pack.machines.items()
+        for way in _notices_with_keys(machine)
+    ]
+    if pack.identity.awards:
+        ways.append(("policy.toml", "awards.notice", pack.identity.awards.notice, False))
+    for file, key, notice, others in ways:
+        if notice not in known or not (known[notice].to or others):
+            message = say("unknown_notice", name=notice) + ("" if notice in known else hint(notice, known))
+            yield Problem(file, key, message)
+    sent = {notice for _, _, notice, _ in ways}
     for notice in sorted(sent):
         if not has_template(pack.city, notice):
             yield Problem("policy.toml", f"notices.{notice}", say("no_template", name=notice))
@@ -201,6 +203,8 @@ def _notices_with_keys(machine: Machine) -> Iterator[tuple[str, str, bool]]:
     for timer in machine.timers:
         with_the_work = all(period.responsible for period in timer.periods)
         yield from ((f"timer.{timer.name}.reminder", rule.notice, with_the_work) for rule in timer.reminders)
+        if timer.overdue_notice:
+            yield f"timer.{timer.name}.overdue_notice", timer.overdue_notice, False
         if timer.moved_notice:
             yield f"timer.{timer.name}.moved_notice", timer.moved_notice, with_the_work
         if timer.escalation:

@@ -13,6 +13,7 @@ from kjfh_workflow.policy.machine import Edge, Escalation, FourEyes, Machine, Pe
 from kjfh_workflow.policy.model import Identity, PolicyPack
 from kjfh_workflow.policy.part import Part, Provision, as_data
 from kjfh_workflow.policy.wording import house_words
+from kjfh_workflow.policy.years import Assessment, Awards, Years
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,19 @@ def _all(pack: PolicyPack) -> Iterator[tuple[str, _Item]]:
         yield f"article.{article.number}", _part(article, article.number)
     for name, notice in pack.identity.notices.items():
         yield f"notice.{name}", _part(notice)
+    if pack.identity.awards:
+        yield "awards", _part(pack.identity.awards)
     for kind, machine in pack.machines.items():
         yield from _machine(kind, machine)
     for key, provision in pack.provisions():
         yield key, _part(provision, provision.article, _parent(key, provision))
-    # A pack may have kinds of space of its own; all other words are for names of the program.
-    own = {"spaces": [space_type.space for space_type in pack.identity.types.values()]}
+    # A pack may have kinds of space and events of its own; all other words are for names of the program.
+    own = {
+        "spaces": [space_type.space for space_type in pack.identity.types.values()],
+        "grounds": [event for machine in pack.machines.values() for event in machine.events],
+    }
     for section, words in house_words().items():
-        for name in dict.fromkeys([*words, *own.get(section, ())]):
+        for name in dict.fromkeys([*words, *(name for name in own.get(section, ()) if pack.words.has(section, name))]):
             yield f"words.{section}.{name}", _value("word", pack.words(section, name))
 
 
@@ -102,7 +108,10 @@ def _machine(kind: str, machine: Machine) -> Iterator[tuple[str, _Item]]:
 
 #: Fields that are items of their own.
 _PARTS: dict[type[Part], frozenset[str]] = {
-    Identity: frozenset({"in_force", "article", "types", "material", "departments", "numbering", "cap", "notices"}),
+    Identity: frozenset({"in_force", "article", "types", "material", "departments", "numbering", "cap", "notices"})
+    | {info.alias or name for name, info in Years.model_fields.items()},
+    Assessment: frozenset({"quota", "failures", "recommended_from", "indicator"}),
+    Awards: frozenset(Awards.model_fields) - {"notice"},
     Machine: frozenset({"states", "events", "edge", "timer"}),
     Edge: frozenset({"four_eyes"}),
     Timer: frozenset({"period", "reminder", "escalation"}),
@@ -110,7 +119,12 @@ _PARTS: dict[type[Part], frozenset[str]] = {
 
 
 def _parent(key: str, provision: Provision) -> str:
-    """An edge belongs to its machine, its four-eyes rule to the edge; a period, reminder or escalation to its timer."""
+    """An edge belongs to its machine, its four-eyes rule to the edge; a period, reminder or escalation to its timer.
+
+    What stands below ``[assessment]`` or ``[awards]`` belongs to that table.
+    """
+    if (table := key.partition(".")[0]) in ("assessment", "awards") and table != key:
+        return table
     kind, name = [*key.split("."), ""][:2]
     if isinstance(provision, FourEyes):
         return key.removesuffix(".four_eyes")

@@ -28,6 +28,7 @@ from kjfh_workflow.policy.phrases import (
     tenant_condition_in_words,
 )
 from kjfh_workflow.policy.vocabulary import CaseKind, Handling, Status
+from kjfh_workflow.policy.year_phrases import year_provision_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,12 @@ def value_in_words(pack: PolicyPack, key: str, provision: Provision) -> str:
             return _with_modifier(pack, provision, tenant_condition_in_words(provision))
         case model.Standard():
             return f"{provision.label}：见{provision.document}"
-    return _document_value(pack, provision)
+        case model.Cap():
+            return _cap(pack, provision)
+    return _document_value(pack, key, provision)
 
 
-def _document_value(pack: PolicyPack, provision: Provision) -> str:
+def _document_value(pack: PolicyPack, key: str, provision: Provision) -> str:
     """What stands in ``policy.toml``."""
     match provision:
         case model.InForce():
@@ -125,10 +128,13 @@ def _document_value(pack: PolicyPack, provision: Provision) -> str:
             return f"申请类型：{provision.label}，计为{pack.words('spaces', provision.space)}"
         case model.Material():
             return f"申请材料：{provision.label}（{'必交' if provision.required else '选交'}）"
-        case model.Cap():
-            spaces = "、".join(pack.words("spaces", space) for space in provision.spaces)
-            return f"{spaces}{pack.words('levels', provision.level)}认定奖励不超过{provision.yuan:,f}元"
-    raise TypeError(f"no words for {type(provision).__name__}")
+    return year_provision_in_words(pack, key, provision)
+
+
+def _cap(pack: PolicyPack, cap: model.Cap) -> str:
+    spaces = "、".join(pack.words("spaces", space) for space in cap.spaces)
+    most = "定额" if cap.fixed else "不超过"
+    return f"{spaces}{pack.words('levels', cap.level)}认定奖励{most}{cap.yuan:,f}元"
 
 
 def _with_modifier(pack: PolicyPack, provision: model.Criterion | model.TenantCondition, required: str) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from html import escape
 from unicodedata import east_asian_width
 
-from kjfh_workflow.policy.machine import Edge, Machine, State
+from kjfh_workflow.policy.machine import Edge, Machine, Period, State
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.phrases import branch_in_words, length_in_words, roles_in_words
+from kjfh_workflow.policy.phrases import branch_in_words, length_in_words, period_in_words, roles_in_words
 from kjfh_workflow.policy.vocabulary import NEW, SAME, CaseKind, Role
 
 _FONT = "'Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif"
@@ -90,7 +90,7 @@ class _Drawing:
 def _texts(pack: PolicyPack, machine: Machine, edge: Edge) -> tuple[str, ...]:
     return (
         machine.events[edge.event],
-        branch_in_words(pack, machine, edge),
+        "，".join(filter(None, ("整轮一次办理" if edge.for_all else "", branch_in_words(pack, machine, edge)))),
         roles_in_words(pack, edge.by),
         edge.article,
         pack.words("statuses", edge.status),
@@ -111,11 +111,16 @@ def _badges(pack: PolicyPack, machine: Machine, state: str) -> Iterator[tuple[st
     """The clocks of a state: label, length, colour."""
     for timer in machine.timers:
         if period := timer.period_of.get(state):
-            given = pack.words("fields", period.length_from)
-            length = f"按{given}" if period.length is None else length_in_words(pack, period.length, period.unit)
-            yield timer.label, length, _WAITING
+            yield timer.label, _length(pack, period), _WAITING
         elif state in timer.pauses_in:
             yield timer.label, "停止计算", _PALE
+
+
+def _length(pack: PolicyPack, period: Period) -> str:
+    """How long; there is no room for what may replace the length, or for how the last day is found."""
+    if period.length is not None:
+        return length_in_words(pack, period.length, period.unit)
+    return "另行确定" if period.reckoning else period_in_words(pack, period)
 
 
 # ---- the parts ---------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from kjfh_workflow.policy.wording import explain, hint, house_words, language, s
 
 PartT = TypeVar("PartT", bound=Part)
 _FILES = ("policy.toml", "criteria.toml", "labels.toml")
+#: Sections of words for names that are the pack's own: kinds of space, and events that propose to cancel a title.
+_OWN_NAMES = ("spaces", "grounds")
 _UNREADABLE = (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError)
 _LABELS = TypeAdapter(dict[str, dict[str, Text]])
 
@@ -165,11 +167,11 @@ def _labels(path: Path, place: str, problems: list[Problem]) -> dict[str, dict[s
             continue
         for name, text in words.items():
             key = f"{section}.{name}"
-            # Kinds of space are the pack's own names; all other words are for names of the program.
-            if name not in house[section] and section != "spaces":
+            if name not in house[section] and section not in _OWN_NAMES:
                 problems.append(Problem(where, key, say("unknown_key") + hint(name, house[section])))
             else:
-                problems.extend(_blank_problems(where, key, text, house[section].get(name, "")))
+                like = house[section].get(name, "".join(house[section].values()))
+                problems.extend(_blank_problems(where, key, text, like))
     return found
 
 

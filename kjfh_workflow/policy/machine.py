@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from kjfh_workflow.policy.part import Name, Names, Part, Provision, Text
 from kjfh_workflow.policy.vocabulary import (
@@ -19,9 +19,15 @@ from kjfh_workflow.policy.vocabulary import (
     GuardName,
     LengthUnit,
     OneOpenPer,
+    Reckoning,
     Role,
     Side,
 )
+
+
+def _listed(value: object) -> object:
+    """One name stands for a list of one."""
+    return (value,) if isinstance(value, str) else value
 
 
 class State(Part):
@@ -36,6 +42,10 @@ class State(Part):
     title_cancelled: bool = False
     #: Prior notice is out and the holder may defend itself.
     right_to_be_heard: bool = False
+    #: It is being assessed in a round.
+    in_round: bool = False
+    #: Nothing is paid without a reasoned release.
+    blocks_payment: bool = False
 
 
 class FourEyes(Provision):
@@ -51,8 +61,9 @@ class Edge(Provision):
     by: tuple[Role, ...] = Field(min_length=1)
     sources: Names = Field(alias="from", min_length=1)
     to: Name
-    #: Picks between edges of one event from one state; the edge without it is the default and stands last.
-    when: Branch | None = None
+    #: All of them must hold: they pick between edges of one event from one state. The edge without any is the default
+    #: and stands last.
+    when: Annotated[tuple[Branch, ...], BeforeValidator(_listed)] = ()
     #: Evidence fields; a trailing ``?`` marks an optional one.
     evidence: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z_]+\??$")], ...] = ()
     guards: tuple[GuardName, ...] = ()
@@ -60,6 +71,12 @@ class Edge(Provision):
     effects: tuple[EffectName, ...] = ()
     #: The kind of case that this event opens.
     opens: CaseKind | None = None
+    #: The event that the case it belongs to performs with it.
+    tells: Name | None = None
+    #: In which of its states the case it belongs to must be; by default in any with a title.
+    parent_in: Names = ()
+    #: Performed for a whole round at once, never for one case alone.
+    for_all: bool = False
     notify: Names = ()
 
     @cached_property
@@ -77,6 +94,9 @@ class Period(Provision):
     unit: LengthUnit = LengthUnit.WORKING_DAYS
     #: The evidence field that replaces ``length`` when it is given.
     length_from: str = ""
+    #: How the last day is found otherwise. Such a clock follows its reckoning after every act: it starts, moves or
+    #: stops, and goes on from state to state.
+    reckoning: Reckoning | None = None
     #: Whether a last day that is a rest day moves to the next working day. False where it would lengthen a burden.
     rolls: bool = True
     #: Who has the work meanwhile; the reminders go to them.
@@ -114,6 +134,8 @@ class Timer(Part):
     on_due: Name | None = None
     reminders: tuple[Reminder, ...] = Field(alias="reminder", default=())
     escalation: Escalation | None = None
+    #: Sent when the last day has passed and nothing is decided by that.
+    overdue_notice: Name | None = None
     #: Tells whoever must act that the last day is another, because the calendar was announced or changed.
     moved_notice: Name | None = None
 
@@ -127,6 +149,8 @@ class Machine(Part):
     """``machines/<kind>.toml``: the life of one kind of case."""
 
     label: Text
+    #: The kind of case that each case of this kind belongs to.
+    under: CaseKind | None = None
     one_open_per: OneOpenPer | None = None
     states: dict[Name, State]
     events: dict[Name, Text]
@@ -159,7 +183,7 @@ class Machine(Part):
     def provisions(self, kind: CaseKind) -> Iterator[tuple[str, Provision]]:
         """Everything in the machine that rests on an article, each with a key that names it for good."""
         for edge in self.edges:
-            when = f"[{edge.when}]" if edge.when else ""
+            when = f"[{'+'.join(edge.when)}]" if edge.when else ""
             key = f"{kind}.{edge.event}.{'+'.join(edge.by)}.{'+'.join(edge.sources)}>{edge.to}{when}"
             yield key, edge
             if edge.four_eyes:

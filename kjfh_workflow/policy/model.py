@@ -24,6 +24,7 @@ from kjfh_workflow.policy.vocabulary import (
     Role,
     TenantTest,
 )
+from kjfh_workflow.policy.years import Years
 
 
 class Article(Part):
@@ -77,6 +78,8 @@ class Cap(Provision):
     #: The kinds of space it is for.
     spaces: Names
     yuan: Decimal = Field(gt=0, decimal_places=2)
+    #: Not "at most": neither more nor less may be granted.
+    fixed: bool = False
 
 
 class Notice(Part):
@@ -95,7 +98,7 @@ class Numbering(Provision):
     form: Text
 
 
-class Identity(Part):
+class Identity(Years):
     """``policy.toml``: which document this is, its articles, and the tables all machines share."""
 
     city: Name
@@ -250,6 +253,7 @@ class PolicyPack:
             yield f"material.{material.id}", material
         for cap in self.identity.caps:
             yield f"cap.{'+'.join(cap.spaces)}.{cap.level}", cap
+        yield from self.identity.provisions_of_years()
         for criterion in self.criteria:
             yield f"criterion.{criterion.id}", criterion
         for condition in self.tenant_conditions:

@@ -17,6 +17,7 @@ from kjfh_workflow.policy.phrases import (
     four_eyes_in_words,
     in_force_in_words,
     numbering_in_words,
+    parent_in_words,
     period_in_words,
     reminder_in_words,
     required_in_words,
@@ -24,10 +25,21 @@ from kjfh_workflow.policy.phrases import (
     state_in_words,
     states_in_words,
     tenant_condition_in_words,
+    told_in_words,
 )
 from kjfh_workflow.policy.vocabulary import CaseKind
+from kjfh_workflow.policy.year_phrases import year_provision_in_words
 
 _BASIS = ("条款", "性质", "说明")
+#: The first word of a provision's key → the heading above it.
+_YEARS = {
+    "assessment": "年度考核",
+    "awards": "奖励的拨付",
+    "changes": "应报告的变更",
+    "graduation": "毕业条件",
+    "integrity_list": "失信名单",
+    "target": "目标",
+}
 #: A longer cell sticks out of its own row instead of widening every row.
 _WIDEST_COLUMN = 36
 
@@ -36,7 +48,7 @@ Row = Sequence[str]
 
 def page(pack: PolicyPack) -> str:
     """The whole pack as Markdown: the document, its tables, then each machine."""
-    lines = [*_identity(pack), *_articles(pack), *_tables(pack), *_criteria(pack)]
+    lines = [*_identity(pack), *_articles(pack), *_tables(pack), *_years(pack), *_criteria(pack)]
     for kind, machine in pack.machines.items():
         lines += _machine(pack, kind, machine)
     return "\n".join(lines).rstrip() + "\n"
@@ -84,7 +96,7 @@ def _tables(pack: PolicyPack) -> Iterator[str]:
         (
             "、".join(pack.words("spaces", space) for space in c.spaces),
             pack.words("levels", c.level),
-            f"{c.yuan:,f}元",
+            f"{c.yuan:,f}元{'（定额）' if c.fixed else ''}",
             *_basis(pack, c),
         )
         for c in identity.caps
@@ -100,6 +112,20 @@ def _tables(pack: PolicyPack) -> Iterator[str]:
         for name, notice in identity.notices.items()
     ]
     yield from _section("## 通知", ("通知", "送达", "文号", "代码"), notices)
+
+
+def _years(pack: PolicyPack) -> Iterator[str]:
+    """What applies once a title is held; what the document does not know is shown as not known."""
+    provisions = [*pack.identity.provisions_of_years()]
+    for head, title in _YEARS.items():
+        rows = [
+            (year_provision_in_words(pack, key, provision), f"`{key}`", *_basis(pack, provision))
+            for key, provision in provisions
+            if key.partition(".")[0] == head
+        ]
+        yield from _section(f"## {title}", ("规定", "代码", *_BASIS), rows)
+        if head == "awards" and pack.identity.awards:
+            yield f"- 奖励列为拟给予时发出：{pack.identity.notices[pack.identity.awards.notice].label}\n"
 
 
 def _criteria(pack: PolicyPack) -> Iterator[str]:
@@ -126,6 +152,8 @@ def _criteria(pack: PolicyPack) -> Iterator[str]:
 
 def _machine(pack: PolicyPack, kind: CaseKind, machine: Machine) -> Iterator[str]:
     yield f"## {pack.words('kinds', kind)}：{machine.label}\n"
+    if machine.under:
+        yield f"- 属于：{pack.words('kinds', machine.under)}\n"
     if machine.one_open_per:
         yield f"- 未办结案件：{pack.words('one_open_per', machine.one_open_per)}\n"
     states = [(state.label, _flags(state), f"`{name}`") for name, state in machine.states.items()]
@@ -147,22 +175,30 @@ def _flags(state: State) -> str:
         "持有资格": state.titled,
         "资格已取消": state.title_cancelled,
         "陈述申辩": state.right_to_be_heard,
+        "考核中": state.in_round,
+        "暂停拨付": state.blocks_payment,
     }
     return "、".join(name for name, holds in flags.items() if holds)
 
 
 def _edge(pack: PolicyPack, machine: Machine, edge: Edge) -> Row:
-    conditions = [branch_in_words(pack, machine, edge), *(pack.words("guards", guard) for guard in edge.guards)]
+    conditions = [
+        "整轮一次办理" if edge.for_all else "",
+        branch_in_words(pack, machine, edge),
+        parent_in_words(pack, machine, edge),
+        *(pack.words("guards", guard) for guard in edge.guards),
+    ]
     materials = [pack.words("fields", name) + ("" if needed else "（可选）") for name, needed in edge.fields.items()]
     results = [pack.words("effects", effect) for effect in edge.effects]
     results += [f"开立{pack.words('kinds', edge.opens)}案件"] if edge.opens else []
+    results.append(told_in_words(pack, machine, edge))
     return (
         machine.events[edge.event],
         roles_in_words(pack, edge.by),
         states_in_words(pack, machine, edge.sources),
         state_in_words(pack, machine, edge.to),
         "；".join(filter(None, ["、".join(filter(None, conditions)), "、".join(materials)])),
-        "、".join(results),
+        "、".join(filter(None, results)),
         "、".join(pack.identity.notices[notice].label for notice in edge.notify),
         *_basis(pack, edge),
     )
@@ -200,6 +236,8 @@ def _calls(pack: PolicyPack, timer: Timer) -> Iterator[Row]:
             *_notice(pack, reminder.notice, timer),
             *_basis(pack, reminder),
         )
+    if timer.overdue_notice:
+        yield timer.label, "期限届满", *_notice(pack, timer.overdue_notice), "", "", ""
     if timer.moved_notice:
         yield timer.label, "放假安排变动、届满日改变时", *_notice(pack, timer.moved_notice, timer), "", "", ""
     if late := timer.escalation:

@@ -13,7 +13,8 @@ from kjfh_workflow.policy.machine import Edge, Escalation, FourEyes, Machine, Pe
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, SAME, LengthUnit, Operator, Role
 
-_SIGN = {
+#: How an operator is written.
+SIGN = {
     Operator.AT_LEAST: "≥",
     Operator.AT_MOST: "≤",
     Operator.MORE_THAN: ">",
@@ -47,9 +48,11 @@ def length_in_words(pack: PolicyPack, length: int, unit: LengthUnit) -> str:
 def period_in_words(pack: PolicyPack, period: Period) -> str:
     """``15个工作日``, and the evidence that may replace it."""
     field = f"“{pack.words('fields', period.length_from)}”"
-    if period.length is None:
+    length = "" if period.length is None else length_in_words(pack, period.length, period.unit)
+    if period.reckoning:
+        return pack.words("reckonings", period.reckoning) + length
+    if not length:
         return f"按{field}"
-    length = length_in_words(pack, period.length, period.unit)
     return f"{length}（或按{field}）" if period.length_from else length
 
 
@@ -79,13 +82,13 @@ def required_in_words(pack: PolicyPack, criterion: model.Criterion) -> str:
     """``≥75%``; for a judged criterion, what must hold before a person is asked."""
     if criterion.requires:
         need = criterion.requires
-        return f"须{pack.words('measures', need.measure)}{_SIGN[need.op]}{need.value:,f}"
+        return f"须{pack.words('measures', need.measure)}{SIGN[need.op]}{need.value:,f}"
     if criterion.op is None or criterion.value is None:
         return ""
     if isinstance(criterion.value, bool):
         return "是" if criterion.value else "否"
     per = f"每{criterion.per}家" if criterion.per else ""
-    return f"{per}{_SIGN[criterion.op]}{_amount(criterion.value, criterion.unit)}"
+    return f"{per}{SIGN[criterion.op]}{_amount(criterion.value, criterion.unit)}"
 
 
 def tenant_condition_in_words(condition: model.TenantCondition) -> str:
@@ -99,9 +102,24 @@ def tenant_condition_in_words(condition: model.TenantCondition) -> str:
 def branch_in_words(pack: PolicyPack, machine: Machine, edge: Edge) -> str:
     """When this edge is chosen among those of its event; empty where there is no choice."""
     if edge.when:
-        return pack.words("branches", edge.when)
+        return "，且".join(pack.words("branches", branch) for branch in edge.when)
     rivals = (rival for source in edge.sources for rival in machine.edges_from[edge.event, source])
     return "其余情形" if any(rival.when and set(rival.by) & set(edge.by) for rival in rivals) else ""
+
+
+def parent_in_words(pack: PolicyPack, machine: Machine, edge: Edge) -> str:
+    """``孵化器资格须为：已认定 / 已晋级``; empty where it does not matter, or where the case belongs to none."""
+    if not machine.under or not edge.parent_in:
+        return ""
+    states = states_in_words(pack, pack.machines[machine.under], edge.parent_in)
+    return f"{pack.words('kinds', machine.under)}须为：{states}"
+
+
+def told_in_words(pack: PolicyPack, machine: Machine, edge: Edge) -> str:
+    """``孵化器资格随之“变更不合要求”``; empty where nothing is told."""
+    if not machine.under or not edge.tells:
+        return ""
+    return f"{pack.words('kinds', machine.under)}随之“{pack.machines[machine.under].events[edge.tells]}”"
 
 
 def four_eyes_in_words(machine: Machine, rule: FourEyes) -> str:

@@ -41,6 +41,20 @@ class Act:
     #: The facts on file, as stored.
     load_document: Callable[[], str]
     load_standing: Callable[[], Standing]
+    #: The case that this one belongs to: of a change, a promotion or a tenancy, the incubator.
+    parent: Case | None = None
+    #: The case whose act performs this one with it, as that act leaves it.
+    told_by: Case | None = None
+
+    @property
+    def title(self) -> Case:
+        """The incubator that the act is about."""
+        return self.parent or self.case
+
+    @property
+    def version(self) -> int:
+        """The number of the history row that the act writes."""
+        return self.case.version + 1
 
     @property
     def space_type(self) -> str:

@@ -113,6 +113,11 @@ class Case:
         return str(self.memory.get("type", ""))
 
     @property
+    def parent(self) -> str:
+        """Id of the case that it belongs to; empty for one that belongs to none."""
+        return str(self.memory.get("parent", ""))
+
+    @property
     def level(self) -> Level | None:
         """The level of the title; None for cases that are no title."""
         level = self.memory.get("level")
@@ -167,3 +172,5 @@ class Standing:
     open_application: str = ""
     #: Kind of space → id of the incubator that holds the title.
     titles: Mapping[str, str] = field(default_factory=dict)
+    #: The day of the latest finding of cheating that still bears on it; None if there is none.
+    fraud_on: date | None = None

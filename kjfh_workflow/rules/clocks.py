@@ -7,11 +7,11 @@ Nobody starts or stops a clock by hand: entering the state starts it, leaving st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from kjfh_workflow.policy.machine import Period, Timer
+from kjfh_workflow.policy.machine import Timer
 from kjfh_workflow.policy.vocabulary import LengthUnit, Side
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Case
@@ -23,7 +23,6 @@ from kjfh_workflow.rules.deadlines import (
     count,
     ending,
     reminder_day,
-    workdays_between,
 )
 
 #: The alarm at 24:00 of the last day.
@@ -74,10 +73,10 @@ class Clock:
             "due": proof.due.isoformat(),
             "provisional": proof.provisional,
             "calendar": proof.calendar,
-            "skipped": _spans_as_data(proof.skipped),
+            "skipped": spans_as_data(proof.skipped),
             "article": self.article,
             "begun": [self.begun[0].isoformat(), self.begun[1]] if self.begun else None,
-            "stood_still": _spans_as_data(self.stood_still),
+            "stood_still": spans_as_data(self.stood_still),
             "alarms": {name: day.isoformat() for name, day in self.alarms.items()},
         }
 
@@ -93,7 +92,7 @@ class Clock:
             date.fromisoformat(data["due"]),
             data["provisional"],
             data["calendar"],
-            _spans_from_data(data.get("skipped", ())),
+            spans_from_data(data.get("skipped", ())),
         )
         return cls(
             timer=timer,
@@ -103,7 +102,7 @@ class Clock:
             alarms={name: date.fromisoformat(day) for name, day in data["alarms"].items()},
             article=data.get("article", ""),
             begun=(date.fromisoformat(begun[0]), begun[1]) if begun else None,
-            stood_still=_spans_from_data(data.get("stood_still", ())),
+            stood_still=spans_from_data(data.get("stood_still", ())),
         )
 
     def in_words(self, unit_word: str) -> str:
@@ -133,21 +132,13 @@ class Alarm:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one step of a case does to its clocks."""
-
-    started: tuple[Clock, ...] = ()
-    stopped: tuple[Clock, ...] = ()
-    #: Keys of the case's memory to assign.
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _spans_as_data(spans: Iterable[tuple[date, date]]) -> list[str]:
+def spans_as_data(spans: Iterable[tuple[date, date]]) -> list[str]:
+    """Stretches of days as memory keeps them."""
     return [f"{first.isoformat()}/{last.isoformat()}" for first, last in spans]
 
 
-def _spans_from_data(data: Iterable[str]) -> tuple[tuple[date, date], ...]:
+def spans_from_data(data: Iterable[str]) -> tuple[tuple[date, date], ...]:
+    """And back."""
     days = (span.split("/") for span in data)
     return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in days)
 
@@ -174,47 +165,6 @@ def first_overdue(timers: Iterable[Timer], case: Case, today: date) -> Alarm | N
     return Alarm(name, sequence, EXPIRE)
 
 
-def turn(
-    timers: Iterable[Timer],
-    case: Case,
-    target: str,
-    today: date,
-    evidence: Mapping[str, Any],
-    calendar: WorkCalendar,
-) -> Turn:
-    """Stop, pause, resume and start clocks as the case goes to *target*."""
-    if target == case.state:
-        return Turn()
-    running = clocks_of(case)
-    clocks: dict[str, Any] = dict(case.memory.get("clocks", {}))
-    paused: dict[str, Any] = dict(case.memory.get("paused", {}))
-    counts: dict[str, int] = dict(case.memory.get("clock_counts", {}))
-    started: list[Clock] = []
-    stopped: list[Clock] = []
-    for timer in timers:
-        if clock := running.get(timer.name):
-            stopped.append(clock)
-            del clocks[timer.name]
-            if target in timer.pauses_in:
-                paused[timer.name] = _kept(clock, today, calendar)
-        period = timer.period_of.get(target)
-        if target not in timer.pauses_in:
-            kept = paused.pop(timer.name, None)
-            if period:
-                counts[timer.name] = counts.get(timer.name, 0) + 1
-                sequence = counts[timer.name]
-                if kept and kept["state"] == target:
-                    fresh = _resumed(timer, period, sequence, today, kept, calendar)
-                else:
-                    length = evidence.get(period.length_from) or period.length
-                    fresh = _start(timer, period, sequence, today, length, calendar)
-                started.append(fresh)
-                clocks[timer.name] = fresh.as_data()
-    if not (started or stopped or paused != case.memory.get("paused", {})):
-        return Turn()
-    return Turn(tuple(started), tuple(stopped), {"clocks": clocks, "paused": paused, "clock_counts": counts})
-
-
 def next_escalation(timer: Timer, clock: Clock, rung: str, today: date, calendar: WorkCalendar) -> dict[str, date]:
     """The alarm that follows *rung* while the office stays late; empty where nothing escalates."""
     rule = timer.escalation
@@ -237,47 +187,14 @@ def recounted(timer: Timer, clock: Clock, sequence: int, today: date, calendar: 
         fresh = replace(fresh, due=proof.due)
     elif fresh.due < today:
         fresh = replace(fresh, due=min(proof.due, calendar.next_workday(today)))
-    placed = _alarms(timer, fresh.due, today, calendar)
+    placed = alarms_until(timer, fresh.due, today, calendar)
     alarms = {name: placed.get(name, day) for name, day in clock.alarms.items()}
     same = (fresh.due, fresh.provisional, alarms) == (proof.due, proof.provisional, clock.alarms)
     return None if clock.overdue or same else replace(clock, sequence=sequence, deadline=fresh, alarms=alarms)
 
 
-def _kept(clock: Clock, today: date, calendar: WorkCalendar) -> dict[str, Any]:
-    """What a clock that stands still keeps: what was left, and what its proof will need."""
-    used = workdays_between(calendar, clock.deadline.trigger, today)
-    begun, whole = clock.begun or (clock.deadline.trigger, clock.deadline.length)
-    return {
-        "state": clock.state,
-        "left": max(0, clock.deadline.length - used),
-        "begun": [begun.isoformat(), whole],
-        "since": today.isoformat(),
-        "stood_still": _spans_as_data(clock.stood_still),
-    }
-
-
-def _resumed(
-    timer: Timer, period: Period, sequence: int, today: date, kept: Mapping[str, Any], calendar: WorkCalendar
-) -> Clock:
-    fresh = _start(timer, period, sequence, today, kept["left"], calendar)
-    if "begun" not in kept:
-        return fresh  # paused by the first release, which kept only what was left
-    begun, whole = kept["begun"]
-    still = (date.fromisoformat(kept["since"]), today)
-    stood_still = (*_spans_from_data(kept["stood_still"]), still)
-    return replace(fresh, begun=(date.fromisoformat(begun), whole), stood_still=stood_still)
-
-
-def _start(
-    timer: Timer, period: Period, sequence: int, today: date, length: int | None, calendar: WorkCalendar
-) -> Clock:
-    assert length is not None, "checks.timer_no_length"  # noqa: S101
-    deadline = count(calendar, today, length, period.unit, rolls=period.rolls)
-    alarms = _alarms(timer, deadline.due, today, calendar)
-    return Clock(timer.name, sequence, period.state, deadline, alarms, period.article)
-
-
-def _alarms(timer: Timer, due: date, today: date, calendar: WorkCalendar) -> dict[str, date]:
+def alarms_until(timer: Timer, due: date, today: date, calendar: WorkCalendar) -> dict[str, date]:
+    """The alarms of a clock that is set on *today*: its reminders, and the end of its last day."""
     alarms = {EXPIRE: due + timedelta(days=1)}
     for rule in timer.reminders:
         day = reminder_day(calendar, due, rule.before, rule.unit)

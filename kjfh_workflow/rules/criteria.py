@@ -178,7 +178,7 @@ def _tenants_that_count(pack: PolicyPack, facts: Facts, on: date) -> tuple[list[
         if first != row:
             reasons.append(LeftOut(row, tenant.name, "duplicate", f"与第{first}行为同一企业", ""))
         for condition in pack.tenant_conditions:
-            reason = _fails(condition, tenant, on)
+            reason = why_not(condition, tenant, on)
             if reason and condition.modifier is Modifier.SOFT:
                 warnings.append(f"{tenant.name}：{reason}（{condition.article}，仍计为在孵企业）")
             elif reason:
@@ -189,8 +189,8 @@ def _tenants_that_count(pack: PolicyPack, facts: Facts, on: date) -> tuple[list[
     return counted, left_out, warnings
 
 
-def _fails(condition: TenantCondition, tenant: Tenant, on: date) -> str:
-    """Why the firm does not meet the condition, or an empty text."""
+def why_not(condition: TenantCondition, tenant: Tenant, on: date) -> str:
+    """Why the firm does not meet the condition on a day (Yuyao art. 6); empty if it does."""
     if condition.fields and tenant.field not in condition.fields:
         return ""
     if tenant.field in condition.except_fields:

@@ -6,13 +6,12 @@ the other reasons collected, all of them. Nothing here reads or writes a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.errors import GuardRefused, Refusal
+from kjfh_workflow.errors import GuardRefused, Refusal, TransitionNotAllowed
 from kjfh_workflow.policy.machine import Timer
 from kjfh_workflow.policy.machine_checks import opening_edge
 from kjfh_workflow.policy.model import PolicyPack
@@ -24,99 +23,24 @@ from kjfh_workflow.policy.vocabulary import (
     Field,
     GuardName,
     OneOpenPer,
+    RefusalCode,
     Role,
     Side,
-    Status,
 )
 from kjfh_workflow.rules.act import Act
-from kjfh_workflow.rules.calendar import WorkCalendar
-from kjfh_workflow.rules.case import Actor, Case, Standing
-from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Alarm, Clock, Turn, clocks_of, next_escalation, turn
+from kjfh_workflow.rules.awards import newly_proposed
+from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Alarm, Clock, clocks_of, next_escalation
+from kjfh_workflow.rules.decided import BanOrder, Decision, Known, NoticeOrder
 from kjfh_workflow.rules.doors import through_the_doors
 from kjfh_workflow.rules.effects import changes_of
 from kjfh_workflow.rules.evidence import read_evidence, read_facts
-from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.rules.facts import Facts, whereabouts
 from kjfh_workflow.rules.guards import refusals_of
 from kjfh_workflow.rules.lifecycle import lifecycle_of
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the decider is told about the world besides the case."""
-
-    today: date
-    calendar: WorkCalendar
-    #: The facts on file, as stored. Called only where a guard or a measure needs them, inside the act's transaction.
-    load_document: Callable[[], str]
-    load_standing: Callable[[], Standing]
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeOrder:
-    """A notice to be written and queued."""
-
-    notice: str
-    to: Role
-    #: The clock it is about: of a reminder or an escalation.
-    clock: Clock | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BanOrder:
-    """An operator may not apply in this city until the end of a day."""
-
-    uscc: str
-    since: date
-    until: date
-    article: str
-
-    def as_data(self) -> dict[str, str]:
-        """As history keeps it."""
-        days = {"since": self.since.isoformat(), "until": self.until.isoformat()}
-        return {"uscc": self.uscc, "article": self.article, **days}
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Everything one act writes: a pure value, made true by the store."""
-
-    before: Case
-    pack: PolicyPack
-    event: str
-    target: str
-    actor: Actor
-    role: Role
-    article: str
-    #: Keys of the case's memory to assign.
-    changes: Mapping[str, Any]
-    #: As it is kept on file; facts are named by their digest.
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    #: How firmly the text carries the act; letters claim no basis that it lacks.
-    status: Status = Status.STATED
-    #: The criteria's results, where the act rests on them.
-    evaluation: Mapping[str, Any] | None = None
-    started: tuple[Clock, ...] = ()
-    stopped: tuple[Clock, ...] = ()
-    rung: Alarm | None = None
-    #: Alarms added to a clock that goes on: the next escalation.
-    added: tuple[tuple[Clock, str, date], ...] = ()
-    notices: tuple[NoticeOrder, ...] = ()
-    ban: BanOrder | None = None
-    opens: CaseKind | None = None
-    #: Canonical text of the facts handed in, and its digest.
-    document: tuple[str, str] | None = None
-
-    @property
-    def slot(self) -> str | None:
-        """The place that at most one open case may take; None where it takes none."""
-        machine = self.pack.machines[self.before.kind]
-        if machine.one_open_per is None or machine.states[self.target].final:
-            return None
-        memory = {**self.before.memory, **self.changes}
-        parts = [self.before.kind, self.before.city, memory["uscc"]]
-        if machine.one_open_per is OneOpenPer.SPACE:
-            parts.append(self.pack.space_of(memory["type"]))
-        return ":".join(parts)
+from kjfh_workflow.rules.reckoning import reckon
+from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.rules.turning import Turn, turn
 
 
 def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mapping[str, Any], known: Known) -> Decision:
@@ -127,15 +51,41 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
         TransitionNotAllowed: the state (or this city's machine) does not have the event.
         GuardRefused: with every other reason.
     """
+    parent = known.parent[0] if known.parent else None
+    role = through_the_doors(pack, pack.machines[case.kind], case, event, actor, parent)
+    return decide_as(pack, case, event, actor, role, given, known)
+
+
+def decide_as(
+    pack: PolicyPack,
+    case: Case,
+    event: str,
+    actor: Actor,
+    role: Role,
+    given: Mapping[str, Any],
+    known: Known,
+    told_by: Case | None = None,
+) -> Decision:
+    """The same behind the doors: somebody has seen to it that the actor may, as *role*, and that the state allows it.
+
+    Args:
+        told_by: the case whose act performs this one with it.
+
+    Raises:
+        TransitionNotAllowed: if the case that is told of it cannot do its part.
+        GuardRefused: with every other reason.
+    """
     machine = pack.machines[case.kind]
-    role = through_the_doors(pack, machine, case, event, actor)
-    edge, target = lifecycle_of(pack, case.kind).take(case, event, role, known.today, known.load_standing)
-    evidence, refusals = read_evidence(pack, edge.fields, given)
+    fields = next(edge.fields for edge in machine.edges_from[event, case.state] if role in edge.by)
+    evidence, refusals = read_evidence(pack, fields, given)
+    lifecycle = lifecycle_of(pack, case.kind)
+    edge, target = lifecycle.take(case, event, role, known.today, known.load_standing, evidence)
     new_facts, fact_refusals = _facts_handed_in(pack, case, actor, evidence, known)
     act = Act(
         pack=pack, machine=machine, case=case, event=event, edge=edge, target=target, actor=actor, role=role,
         today=known.today, evidence=evidence, calendar=known.calendar, new_facts=new_facts,
         load_document=known.load_document, load_standing=known.load_standing,
+        parent=known.parent[0] if known.parent else None, told_by=told_by,
     )  # fmt: skip
     refusals += fact_refusals
     # What could not even be read has been complained about; nothing more specific is to be said of it.
@@ -143,11 +93,41 @@ def decide(pack: PolicyPack, case: Case, event: str, actor: Actor, given: Mappin
     refusals += [found for found in refusals_of(act) if not _is_within(found.field, unread)]
     if refusals:
         raise GuardRefused(refusals)
-    return _written(act)
+    decision = _written(act)
+    _refuse_second_tenancy(act, decision, known)
+    return replace(decision, told=_told(pack, decision, edge.tells, known)) if edge.tells else decision
+
+
+def _refuse_second_tenancy(act: Act, decision: Decision, known: Known) -> None:
+    """One tenancy per firm in an incubator; other places are refused by guards of their own."""
+    if act.case.state != NEW or act.machine.one_open_per is not OneOpenPer.TENANT or decision.slot is None:
+        return
+    if known.taken(decision.slot):
+        name = decision.changes["tenant"]["name"]
+        raise GuardRefused([act.refuse(RefusalCode.TENANT_NOT_ELIGIBLE, variant="twice", name=name)])
+
+
+def _told(pack: PolicyPack, child: Decision, event: str, known: Known) -> Decision:
+    """What the case it belongs to does with an act: an event of its own, which takes by name what the act knows."""
+    assert known.parent is not None, "checks.tells_nobody"  # noqa: S101
+    parent, of_parent = known.parent
+    edges = pack.machines[parent.kind].edges_from.get((event, parent.state), ())
+    if not edges:
+        state = pack.state_label(parent.kind, parent.state)
+        raise TransitionNotAllowed(
+            [refusal(pack, RefusalCode.NOT_ALLOWED_FROM_STATE, variant="parent", state=state)], []
+        )
+    knows = {**child.after.memory, **child.evidence}
+    given = {name: knows[name] for edge in edges for name in edge.fields if name in knows}
+    return decide_as(pack, parent, event, child.actor, Role.CASE, given, of_parent, child.after)
 
 
 def _is_within(field_path: str, others: tuple[str, ...]) -> bool:
     return any(field_path == other or field_path.startswith(f"{other}.") for other in others)
+
+
+#: What a case that another one opens takes over from it.
+_CARRIED = ("uscc", "name", "type", "facts", "facts_on", "award_yuan")
 
 
 def decide_opening(pack: PolicyPack, kind: CaseKind, parent: Decision, case_id: str, known: Known) -> Decision:
@@ -157,14 +137,16 @@ def decide_opening(pack: PolicyPack, kind: CaseKind, parent: Decision, case_id: 
     assert edge is not None, "checks.opens_nothing"  # noqa: S101
     born = parent.before
     memory: dict[str, Any] = {**born.memory, **parent.changes}
-    carried = {str(key): memory[key] for key in ("uscc", "name", "type", "facts", "facts_on") if key in memory}
-    case = Case(case_id, born.city, kind, pack.version)
+    carried = {str(key): memory[key] for key in _CARRIED if key in memory}
+    if "facts" in carried:
+        carried |= whereabouts(known.load_document())
+    case = Case(case_id, born.city, kind, pack.version, memory=carried)
     act = Act(
         pack=pack, machine=machine, case=case, event=edge.event, edge=edge, target=edge.to, actor=parent.actor,
         role=Role.CASE, today=known.today, evidence={}, calendar=known.calendar, new_facts=None,
         load_document=known.load_document, load_standing=known.load_standing,
     )  # fmt: skip
-    opened: dict[str, Any] = {**carried, "opened_by": born.id, "opened_on": known.today.isoformat()}
+    opened: dict[str, Any] = {**carried, "opened_by": born.id}
     return _written(act, opened)
 
 
@@ -205,21 +187,29 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
 def _facts_handed_in(
     pack: PolicyPack, case: Case, actor: Actor, evidence: Mapping[str, Any], known: Known
 ) -> tuple[Facts | None, list[Refusal]]:
-    needs_base = Field.OVERRIDE in evidence and Field.FACTS not in evidence and bool(case.facts)
+    has_facts = bool(case.facts or (known.parent and known.parent[0].facts))
+    needs_base = Field.OVERRIDE in evidence and Field.FACTS not in evidence and has_facts
     base = canonical.loads(known.load_document()) if needs_base else None
     return read_facts(pack, actor.uscc, base, evidence)
 
 
 def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
-    case, edge = act.case, act.edge
-    turned = turn(_timers_of(act), case, act.target, act.today, act.evidence, act.calendar)
-    changes: dict[str, Any] = {**_first_entries(act), **(opened or {}), **changes_of(act), **turned.changes}
+    case, edge, before = act.case, act.edge, act.case.memory
+    changes: dict[str, Any] = {**_first_entries(act), **(opened or {})}
     document = None
     if act.new_facts:
         text = canonical.dumps(act.new_facts.model_dump(mode="json"))
         document = (canonical.digest(text), text)
         changes["facts"] = document[0]
-    changes["acted"] = _acted(changes.get("acted", case.memory.get("acted", {})), act.event, act.actor)
+    changes |= changes_of(act, changes)
+    changes |= _payment_block(act)
+    memory = {**before, **changes}
+    turned = turn(
+        _timers_of(act), case, act.target, act.today, act.evidence, act.calendar,
+        lambda period: reckon(act.pack, memory, period),
+    )  # fmt: skip
+    changes |= turned.changes
+    changes["acted"] = _acted(changes.get("acted", before.get("acted", {})), act.event, act.actor)
     return Decision(
         before=case,
         pack=act.pack,
@@ -229,18 +219,33 @@ def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
         role=act.role,
         article=edge.article,
         status=edge.status,
-        changes=changes,
+        # What is forgotten must have been known.
+        changes={key: value for key, value in changes.items() if value is not None or key in before},
         evidence=_on_file(act, document),
         evaluation=act.evaluation.as_data() if GuardName.CRITERIA_MET in edge.guards else None,
         started=turned.started,
         stopped=turned.stopped,
-        notices=tuple(
-            NoticeOrder(notice, role) for notice in edge.notify for role in act.pack.identity.notices[notice].to
-        ),
+        notices=_notices(act, {**before, **changes}),
         ban=_ban(act, turned) if EffectName.IMPOSE_BAN in edge.effects else None,
         opens=edge.opens,
         document=document,
     )
+
+
+def _notices(act: Act, memory: Mapping[str, Any]) -> tuple[NoticeOrder, ...]:
+    known, awards = act.pack.identity.notices, act.pack.identity.awards
+    names = [*act.edge.notify]
+    if awards and newly_proposed(act.case.memory, memory):
+        names.append(awards.notice)
+    return tuple(NoticeOrder(name, role) for name in names for role in known[name].to)
+
+
+def _payment_block(act: Act) -> dict[str, Any]:
+    """Since which act nothing is paid without a reasoned release; forgotten with the state that blocks."""
+    states = act.machine.states
+    blocked = act.case.state != NEW and states[act.case.state].blocks_payment
+    blocks = states[act.target].blocks_payment
+    return {} if blocks == blocked else {"block": act.version if blocks else None}
 
 
 def _timers_of(act: Act) -> list[Timer]:
@@ -251,11 +256,16 @@ def _timers_of(act: Act) -> list[Timer]:
 
 
 def _first_entries(act: Act) -> dict[str, Any]:
-    """Who a case opened by an applicant belongs to."""
-    if act.case.state != NEW or act.role is not Role.APPLICANT:
+    """Since when there is a case, and who it belongs to."""
+    if act.case.state != NEW:
         return {}
-    name = act.new_facts.operator.name if act.new_facts else act.actor.name
-    return {"uscc": act.actor.uscc, "name": name, "opened_on": act.today.isoformat()}
+    first: dict[str, Any] = {"opened_on": act.today.isoformat()}
+    if act.parent:
+        first |= {"parent": act.parent.id, "uscc": act.parent.uscc, "name": act.parent.name, "type": act.parent.type}
+    elif act.role is Role.APPLICANT:
+        name = act.new_facts.operator.name if act.new_facts else act.actor.name
+        first |= {"uscc": act.actor.uscc, "name": name}
+    return first
 
 
 def _acted(so_far: Mapping[str, list[str]], event: str, actor: Actor) -> dict[str, list[str]]:
@@ -283,7 +293,8 @@ def _ban(act: Act, turned: Turn) -> BanOrder:
 def _after_ringing(decision: Decision, clock: Clock, alarm: Alarm) -> Decision:
     """The event of a clock whose last day has passed: the clock is done, whether or not the state changed."""
     clocks = dict(decision.changes.get("clocks", decision.before.memory["clocks"]))
-    clocks.pop(alarm.timer, None)
+    if clocks.get(alarm.timer, {}).get("sequence") == alarm.sequence:
+        del clocks[alarm.timer]
     return replace(
         decision,
         changes={**decision.changes, "clocks": clocks},
@@ -300,7 +311,9 @@ def _notices_of_alarm(
     period = timer.period_of[clock.state]
     kind, _, which = alarm.name.partition(".")
     if kind == EXPIRE:
-        return (), period
+        notice = timer.overdue_notice
+        told = pack.identity.notices[notice].to if notice else ()
+        return tuple(NoticeOrder(notice or "", role, clock) for role in told), period
     if kind == REMIND:
         rule = next(r for r in timer.reminders if f"{r.before}_{r.unit}" == which)
         roles = case.still_at_work(period.responsible) or pack.identity.notices[rule.notice].to

@@ -6,6 +6,7 @@ Which evidence an event asks for is the pack's; whether it suffices is the guard
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -15,15 +16,74 @@ from pydantic import Field as Limits
 from kjfh_workflow.errors import Refusal
 from kjfh_workflow.policy.checks import citation_problem
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import Field, RefusalCode
+from kjfh_workflow.policy.vocabulary import AwardKind, ChangeKind, Field, Level, RefusalCode
 from kjfh_workflow.policy.wording import explain
-from kjfh_workflow.rules.facts import Facts, no_control_characters, with_override
+from kjfh_workflow.rules.facts import (
+    Day,
+    Facts,
+    Line,
+    Table,
+    Tenant,
+    Uscc,
+    YesNo,
+    Yuan,
+    no_control_characters,
+    with_override,
+)
 from kjfh_workflow.rules.refusing import refusal
+
+#: The days that evidence may name; counting from others would leave the calendar.
+_FIRST_DAY, _LAST_DAY = date(1949, 10, 1), date(2100, 12, 31)
+#: How deep a year's report may be nested, and how many digits a number in it may have on either side of the point.
+_DEEPEST, _LONGEST = 8, 28
 
 
 def _one_newline(text: object) -> object:
     """Web forms send CRLF."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
+
+
+def _one_line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise ValueError("应写在一行内")
+    return text
+
+
+def _no_instant(value: object) -> object:
+    if isinstance(value, datetime):
+        raise ValueError("应为日期，不带时刻")
+    return value
+
+
+def _in_our_time(day: date) -> date:
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise ValueError(f"日期应在{_FIRST_DAY}至{_LAST_DAY}之间")
+    return day
+
+
+def _unique(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"重复填写：{'、'.join(twice)}")
+    return names
+
+
+def _kept(value: Any, depth: int = 0) -> Any:
+    """A table that can be kept on file: texts, numbers, dates, yes and no, in lists and tables."""
+    if isinstance(value, float):
+        value = Decimal(str(value))
+    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) <= _LONGEST):
+        raise ValueError("应为有限的数字")
+    if value is None or isinstance(value, (bool, int, Decimal, date)):
+        return value
+    if isinstance(value, str):
+        return no_control_characters(str(_one_newline(value)))
+    if depth == _DEEPEST:
+        raise ValueError(f"表格嵌套太深，最多{_DEEPEST}层")
+    if isinstance(value, (list, tuple)):
+        return [_kept(part, depth + 1) for part in value]
+    if isinstance(value, dict):
+        return {no_control_characters(str(key)): _kept(part, depth + 1) for key, part in value.items()}
+    raise ValueError(f"不能存档的内容：{type(value).__name__}")
 
 
 _Text = Annotated[
@@ -33,11 +93,58 @@ _Text = Annotated[
     AfterValidator(no_control_characters),
 ]
 _Names = Annotated[list[_Text], Limits(max_length=200)]
+_Line = Annotated[Line, AfterValidator(_one_line)]
+_Day = Annotated[Day, BeforeValidator(_no_instant), AfterValidator(_in_our_time)]
+_Level = Annotated[Level, AfterValidator(str)]
+_ChangeKind = Annotated[ChangeKind, AfterValidator(str)]
+_AwardKind = Annotated[AwardKind, AfterValidator(str)]
+_Score = Annotated[Yuan, Limits(le=100)]  # two places and not negative, like a sum
 
-#: The fields that are free text: a command line takes them as they stand.
-TEXTS = frozenset(
-    {Field.TYPE, Field.REASON, Field.OPINION, Field.FINDING, Field.GROUND, Field.ARTICLE, Field.STATEMENT}
-)
+
+class SiteVisit(Table):
+    """实地核查."""
+
+    on: _Day
+    visitors: Annotated[list[_Line], Limits(min_length=1, max_length=20)]
+    finding: _Text
+
+
+class Grounds(Table):
+    """What is known of a tenant that is to graduate; what is not known is left out."""
+
+    high_tech: YesNo | None = None
+    operating_since: _Day | None = None
+    good_operation: YesNo | None = None
+    profitable: YesNo | None = None
+    own_ip: YesNo | None = None
+    sound_management: YesNo | None = None
+    main_income_yuan: Yuan | None = None
+    merged_or_listed: YesNo | None = None
+    invested_yuan: Yuan | None = None
+
+
+class _Tenant(Tenant):
+    founded_on: _Day
+    entered_on: _Day
+
+
+def _table(model: type[Table]) -> Any:
+    """A table with fixed keys, read into a dictionary of those that are given."""
+
+    def named(value: object) -> object:
+        if isinstance(value, dict) and (unknown := [str(key) for key in value if key not in model.model_fields]):
+            raise ValueError(f"没有“{'”“'.join(unknown)}”这一项；可以填写：{'、'.join(model.model_fields)}")
+        return value
+
+    return Annotated[model, BeforeValidator(named), AfterValidator(lambda table: table.model_dump(exclude_none=True))]
+
+
+#: The fields that are texts: a command line takes them as they stand.
+TEXTS = frozenset((
+    Field.TYPE, Field.REASON, Field.OPINION, Field.FINDING, Field.GROUND, Field.ARTICLE, Field.STATEMENT,
+    Field.NAME, Field.USCC, Field.LEVEL, Field.DOCUMENT_NO, Field.TOWNSHIP, Field.GRADE, Field.TO_LEVEL,
+    Field.KIND, Field.VOUCHER, Field.PERSON,
+))  # fmt: skip
 #: The finding that answers everything left to a person.
 ALL_MET = "all_met"
 #: What counts as not given.
@@ -59,6 +166,34 @@ SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.GROUND: TypeAdapter(_Text),
     Field.ARTICLE: TypeAdapter(_Text),
     Field.STATEMENT: TypeAdapter(_Text),
+    Field.NAME: TypeAdapter(_Line),
+    Field.USCC: TypeAdapter(Uscc),
+    Field.LEVEL: TypeAdapter(_Level),
+    Field.DECIDED_ON: TypeAdapter(_Day),
+    Field.DOCUMENT_NO: TypeAdapter(_Line),
+    Field.TOWNSHIP: TypeAdapter(_Line),
+    Field.YEAR: TypeAdapter(Annotated[int, Limits(ge=2000, le=2100, strict=True)]),
+    Field.REPORT: TypeAdapter(Annotated[dict[str, Any], BeforeValidator(_kept), Limits(min_length=1)]),
+    # Any text: what a grade may be is its city's scale, and another one has a reason of its own.
+    Field.GRADE: TypeAdapter(_Line),
+    Field.SCORE: TypeAdapter(_Score),
+    Field.SCORES: TypeAdapter(dict[str, _Score]),
+    Field.RECTIFY_BY: TypeAdapter(_Day),
+    Field.TO_LEVEL: TypeAdapter(_Level),
+    Field.WHAT: TypeAdapter(Annotated[list[_ChangeKind], Limits(min_length=1), AfterValidator(_unique)]),
+    Field.OCCURRED_ON: TypeAdapter(_Day),
+    Field.LATE_DAYS: TypeAdapter(Annotated[int, Limits(ge=0, strict=True)]),
+    Field.SITE_VISIT: TypeAdapter(_table(SiteVisit)),
+    Field.TENANT: TypeAdapter(_table(_Tenant)),
+    Field.GROUNDS: TypeAdapter(_table(Grounds)),
+    Field.UNTIL: TypeAdapter(_Day),
+    Field.KIND: TypeAdapter(_AwardKind),
+    Field.INSTALMENT: TypeAdapter(Annotated[int, Limits(ge=0, le=100, strict=True)]),
+    # An award of nothing is no award: it lapses.
+    Field.YUAN: TypeAdapter(Annotated[Yuan, Limits(gt=0)]),
+    Field.PAID_ON: TypeAdapter(_Day),
+    Field.VOUCHER: TypeAdapter(_Line),
+    Field.PERSON: TypeAdapter(_Line),
 }
 
 
@@ -89,8 +224,7 @@ def read_evidence(
     complained = {found.field.partition(".")[0] for found in refusals}
     for name, required in asked.items():
         if required and name not in read and name not in complained:
-            label = pack.words("fields", name)
-            refusals.append(refusal(pack, RefusalCode.EVIDENCE_MISSING, field=name, field_label=label))
+            refusals.append(missing(pack, name))
     return read, refusals
 
 
@@ -145,11 +279,19 @@ def read_facts(
     return facts, []
 
 
+def missing(pack: PolicyPack, field: str) -> Refusal:
+    """``evidence_missing`` for one field."""
+    return refusal(pack, RefusalCode.EVIDENCE_MISSING, field=field, field_label=_label(pack, field))
+
+
 def invalid(pack: PolicyPack, field: str, problem: str) -> Refusal:
     """``evidence_invalid`` for one field."""
+    return refusal(pack, RefusalCode.EVIDENCE_INVALID, field=field, problem=problem, field_label=_label(pack, field))
+
+
+def _label(pack: PolicyPack, field: str) -> str:
     top = field.partition(".")[0]
-    shown = pack.words("fields", top) + (f"（{field}）" if field != top else "")
-    return refusal(pack, RefusalCode.EVIDENCE_INVALID, field=field, problem=problem, field_label=shown)
+    return pack.words("fields", top) + (f"（{field}）" if field != top else "")
 
 
 def _invalid_parts(pack: PolicyPack, field: str, error: ValidationError) -> Iterator[Refusal]:

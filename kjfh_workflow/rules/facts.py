@@ -194,3 +194,9 @@ def _replaced(node: Any, steps: list[str], value: Any, path: str) -> Any:
         row = node[index] if index < len(node) else {}
         return [*node[:index], _replaced(row, rest, value, path), *node[index + 1 :]]
     raise ValueError(f"申报数据中没有“{path}”")
+
+
+def whereabouts(document: str) -> dict[str, Any]:
+    """What the register keeps of stored facts: the township, and whether the place is a small and micro park."""
+    facts = Facts.model_validate_json(document)
+    return {"township": facts.premises.township, "park": facts.park.model_dump()}

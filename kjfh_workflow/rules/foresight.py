@@ -13,7 +13,8 @@ from kjfh_workflow.errors import Refused
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import EXPIRE, Alarm, clocks_of
-from kjfh_workflow.rules.decision import Known, decide_alarm
+from kjfh_workflow.rules.decided import Known
+from kjfh_workflow.rules.decision import decide_alarm
 
 #: A pack whose clocks lead round in a circle is followed no further than this.
 _MOST_STEPS = 100

@@ -1,4 +1,8 @@
-"""The conditions that refuse an act, by the names the packs use. Each retells its rule in one line."""
+"""The conditions that refuse an act, by the names the packs use. Each retells its rule in one line.
+
+What belongs to one subject (assessment, money, changes, tenants) stands in its own module; here is the rest, and all
+of them by name.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,14 @@ from kjfh_workflow.policy.vocabulary import (
     Side,
 )
 from kjfh_workflow.rules.act import Act
+from kjfh_workflow.rules.assessment import ASSESSMENT_GUARDS
+from kjfh_workflow.rules.awards import AWARD_GUARDS
+from kjfh_workflow.rules.changes import CHANGE_GUARDS
 from kjfh_workflow.rules.criteria import Assessed, Result
 from kjfh_workflow.rules.evidence import invalid
+from kjfh_workflow.rules.promotion import PROMOTION_GUARDS
+from kjfh_workflow.rules.proposal import PROPOSAL_GUARDS
+from kjfh_workflow.rules.tenancy import TENANCY_GUARDS
 
 Guard = Callable[[Act], Iterator[Refusal]]
 
@@ -129,6 +139,12 @@ GUARDS: dict[GuardName, Guard] = {
     GuardName.DEPARTMENT_HAS_NOT_ENDORSED: _department_has_not_endorsed,
     GuardName.FIRST_RETURN_OR_REASON: _first_return_or_reason,
     GuardName.AWARD_WITHIN_CAP: _award_within_cap,
+    **PROPOSAL_GUARDS,
+    **ASSESSMENT_GUARDS,
+    **PROMOTION_GUARDS,
+    **CHANGE_GUARDS,
+    **TENANCY_GUARDS,
+    **AWARD_GUARDS,
 }
 
 

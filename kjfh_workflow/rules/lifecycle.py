@@ -5,17 +5,18 @@ Refusals, evidence and effects do not belong here: a false condition must never 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from transitions import EventData, Machine, Transition
 
 from kjfh_workflow.policy import machine as policy_machine
 from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, Role
+from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, Field, Level, Role
+from kjfh_workflow.rules.assessment import failed_in_a_row, fails
 from kjfh_workflow.rules.case import Case, Standing
 from kjfh_workflow.rules.clocks import clocks_of
 
@@ -23,7 +24,16 @@ from kjfh_workflow.rules.clocks import clocks_of
 class _Token:
     """The throw-away object that ``transitions`` moves: one case, for one event."""
 
-    def __init__(self, case: Case, role: Role, today: date, standing: Callable[[], Standing], pack: PolicyPack) -> None:
+    def __init__(
+        self,
+        case: Case,
+        role: Role,
+        today: date,
+        standing: Callable[[], Standing],
+        pack: PolicyPack,
+        evidence: Mapping[str, Any],
+    ) -> None:
+        self.evidence = evidence
         self.state = case.state
         self.case = case
         self.role = role
@@ -52,9 +62,28 @@ def _still_banned(token: _Token, _target: str) -> bool:
     return until is not None and any(until > clock.due for clock in clocks_of(token.case).values())
 
 
+def _above_local(token: _Token, _target: str) -> bool:
+    level = token.evidence.get(Field.LEVEL) or token.case.level
+    return level is not None and level != Level.LOCAL
+
+
+def is_assessed(pack: PolicyPack, case: Case, year: object) -> bool:
+    """Whether the incubator is under assessment for *year*, and not in another state or another year's round."""
+    in_round = pack.machines[case.kind].states[case.state].in_round
+    return in_round and case.memory.get("assessing") == year
+
+
+def _left_round(token: _Token, _target: str) -> bool:
+    return not is_assessed(token.pack, token.case, token.evidence.get(Field.YEAR))
+
+
 BRANCHES: dict[Branch, Callable[[_Token, str], bool]] = {
     Branch.ALL_DEPARTMENTS_ENDORSED: _all_departments_endorsed,
     Branch.BEFORE_ADVERSE_FROM: _before_adverse_from,
+    Branch.ABOVE_LOCAL: _above_local,
+    Branch.FAILED: lambda token, _: fails(token.pack, token.case.memory, token.evidence),
+    Branch.FAILED_IN_A_ROW: lambda token, _: failed_in_a_row(token.pack, token.case.memory, token.evidence),
+    Branch.LEFT_ROUND: _left_round,
     Branch.STILL_BANNED: _still_banned,
     Branch.WHERE_IT_CAME_FROM: _where_it_came_from,
 }
@@ -85,14 +114,20 @@ class Lifecycle:
         )
 
     def take(
-        self, case: Case, event: str, role: Role, today: date, standing: Callable[[], Standing]
+        self,
+        case: Case,
+        event: str,
+        role: Role,
+        today: date,
+        standing: Callable[[], Standing],
+        evidence: Mapping[str, Any],
     ) -> tuple[Edge, str]:
         """The edge that *event* takes from the case's state when performed as *role* on *today*, and where it leads.
 
         The caller has made sure that some edge leaves this state by this event for this role; the checks of the
         pack, that one of them always applies.
         """
-        token = _Token(case, role, today, standing, self._pack)
+        token = _Token(case, role, today, standing, self._pack, evidence)
         self._machine.events[event].trigger(token)
         assert token.taken is not None, "checks.no_default"  # noqa: S101
         return token.taken, token.state
@@ -117,12 +152,12 @@ class Lifecycle:
 
 
 def _condition(edge: Edge) -> Callable[[EventData], bool]:
-    holds = BRANCHES[edge.when] if edge.when else None
+    conditions = [BRANCHES[branch] for branch in edge.when]
 
     def applies(event: EventData) -> bool:
         token = cast("_Token", event.model)
         target = cast("Transition", event.transition).dest or token.state
-        return token.role in edge.by and (holds is None or holds(token, target))
+        return token.role in edge.by and all(holds(token, target) for holds in conditions)
 
     return applies
 

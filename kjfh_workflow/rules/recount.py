@@ -10,7 +10,7 @@ from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import Clock, clocks_of, recounted
-from kjfh_workflow.rules.decision import Decision, Known, NoticeOrder
+from kjfh_workflow.rules.decided import Decision, Known, NoticeOrder
 
 #: The event in history.
 RECOUNT = "recount"

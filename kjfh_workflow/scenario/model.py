@@ -25,10 +25,16 @@ class Expect:
     #: (alias, notice) queued since the step before.
     notices: tuple[tuple[str, str], ...] = ()
     no_notices: tuple[tuple[str, str], ...] = ()
+    #: Rows that must be in the ledger: any of case (an alias), kind, year, instalment, yuan, status.
+    ledger: tuple[Mapping[str, Any], ...] = ()
+    #: Alias → how many awards the ledger knows of it.
+    ledger_count: Mapping[str, int] = field(default_factory=dict)
     #: Operator's code → last barred day, or None for "not banned".
     banned: Mapping[str, date | None] = field(default_factory=dict)
     #: Criterion → met, unmet or judge.
     criteria: Mapping[str, str] = field(default_factory=dict)
+    #: Year → exactly the incubators (aliases) in that round of the step's city.
+    roster: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,13 @@ class Step:
     #: Who acts; nobody where the step only looks.
     by: tuple[Actor, ...]
     do: str
+    #: Empty where no case performs the event.
     case: str
     #: With a new alias: what kind of case it opens, in which city.
     kind: str
     city: str
+    #: With a new alias: the case that the new one belongs to.
+    parent: str
     #: Alias → kind of the case that the step's event opens.
     opens: Mapping[str, str]
     evidence: Mapping[str, Any]

@@ -1,6 +1,7 @@
-"""Playing a scenario on a virtual clock: every step, and whether what must be true is true.
+"""Playing a scenario on a virtual clock: every step in its turn, and what came of it.
 
-The player is a host like any other: it drives ``Workflow`` and looks at it, nothing else.
+The player is a host like any other: it drives ``Workflow`` and looks at it, nothing else. What there is to see is
+``looking``'s.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from kjfh_workflow.casework.workflow import Workflow
@@ -15,21 +17,9 @@ from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import Problem, Refused, ScenarioError, WorkflowError
 from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Actor
-from kjfh_workflow.scenario.model import Expect, Scenario, Step
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a step expected."""
-
-    what: str
-    expected: str
-    actual: str
-
-    @property
-    def held(self) -> bool:
-        """Whether it was so."""
-        return self.expected == self.actual
+from kjfh_workflow.scenario.looking import NO_SUCH_CASE, Finding, Look
+from kjfh_workflow.scenario.model import Scenario, Step
+from kjfh_workflow.scenario.words import CASELESS, OPEN_ROUND, RECORD_MISCONDUCT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +43,12 @@ class Player:
     clock: FixedClock
     #: Alias → case id.
     cases: dict[str, str] = field(default_factory=dict)
-    _seen_notices: set[str] = field(default_factory=set)
     #: Person → the operator it stands for, where the scenario gives no code.
     _operators: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _look(self) -> Look:
+        return Look(self.workflow, self.cases)
 
     def play(self, scenario: Scenario) -> Iterator[Played]:
         """Play step after step."""
@@ -64,32 +57,32 @@ class Player:
 
     def _play(self, step: Step, scenario: Scenario) -> Played:
         self._let_time_pass(step.on)
-        findings: list[Finding] = []
-        before = self._fingerprint()
+        expected = step.expect.refused
+        before = self._look.fingerprint(step) if expected is not None else []
+        findings = [Finding(f"case {alias}", "open", NO_SUCH_CASE) for alias in self._not_there(step)]
         refused: set[str] = set()
-        # A case that an earlier step should have opened, and did not.
-        missing = bool(step.do) and not step.kind and step.case not in self.cases
-        if missing:
-            findings.append(Finding(f"case {step.case}", "open", "no such case"))
-        for actor in () if missing else step.by:
+        for actor in () if findings else step.by:
             try:
                 self._act(step, actor)
             except Refused as error:
                 refused |= {*error.codes}
-        expected = step.expect.refused
         if step.do:
             findings.append(Finding("refused", _codes(expected or ()), _codes(refused)))
         if expected is not None:
-            unchanged = "nothing changed" if self._fingerprint() == before else "something changed"
+            unchanged = "nothing changed" if self._look.fingerprint(step) == before else "something changed"
             findings.append(Finding("after the refusal", "nothing changed", unchanged))
         else:
             findings += (
                 Finding(f"opens {alias}", kind, kind if alias in self.cases else "nothing")
                 for alias, kind in step.opens.items()
             )
-        findings += self._looked(step, step.expect, scenario)
-        self._seen_notices = self._notices().keys() | set()
+        findings += self._look.at(step, scenario.policy)
         return Played(step, tuple(findings))
+
+    def _not_there(self, step: Step) -> list[str]:
+        """The cases that the step rests on, and that an earlier one should have opened and did not."""
+        needed = [step.parent] if step.kind else [step.case] if step.do and step.do not in CASELESS else []
+        return [alias for alias in needed if alias and alias not in self.cases]
 
     def _let_time_pass(self, day: date) -> None:
         """Each alarm rings at its own instant, as in an office that is always open."""
@@ -105,16 +98,31 @@ class Player:
         actor = self._standing_for(actor, step)
         if Field.FACTS in evidence:
             evidence[Field.FACTS] = _in_the_name_of(actor, evidence[Field.FACTS])
+        if step.do in CASELESS:
+            self._act_for_all(step, actor, evidence)
+            return
         if step.case in self.cases:
             outcome = self.workflow.perform(self.cases[step.case], step.do, by=actor, evidence=evidence)
         else:
             if step.do == "submit" and Field.MATERIALS not in evidence:
                 evidence[Field.MATERIALS] = self._all_materials(step)
-            outcome = self.workflow.open_case(step.kind, step.do, by=actor, city=step.city, evidence=evidence)
+            parent = self.cases[step.parent] if step.parent else None
+            outcome = self.workflow.open_case(
+                step.kind, step.do, by=actor, city=step.city, evidence=evidence, parent=parent
+            )
             self.cases[step.case] = outcome.case
         for alias, kind in step.opens.items():
             if kind in outcome.opened:
                 self.cases[alias] = outcome.opened[kind]
+
+    def _act_for_all(self, step: Step, actor: Actor, evidence: Mapping[str, Any]) -> None:
+        """What no single case performs; nonsense in the evidence is the program's to refuse."""
+        if step.do == RECORD_MISCONDUCT:
+            self.workflow.books.record_misconduct(step.city, by=actor, evidence=evidence)
+        elif step.do == OPEN_ROUND:
+            self.workflow.rounds.open(step.city, evidence.get(Field.YEAR), by=actor)
+        else:
+            self.workflow.rounds.close(step.city, evidence.get(Field.YEAR), by=actor)
 
     def _standing_for(self, actor: Actor, step: Step) -> Actor:
         """An applicant who is given no code stands for the operator of the facts it hands in first."""
@@ -128,63 +136,6 @@ class Player:
     def _all_materials(self, step: Step) -> list[str]:
         pack = self.workflow.catalog.in_force(step.city, step.on) or self.workflow.catalog.latest(step.city)
         return [material.id for material in pack.identity.materials]
-
-    # ---- looking -------------------------------------------------------------------------------------------------
-
-    def _looked(self, step: Step, expect: Expect, scenario: Scenario) -> Iterator[Finding]:
-        if expect.state:
-            yield Finding("state", expect.state, self._of_case(step.case, "state"))
-        for alias, fields in expect.cases.items():
-            for name, value in fields.items():
-                yield Finding(f"{alias}.{name}", str(value), self._of_case(alias, name))
-        for (alias, timer), day in expect.due.items():
-            yield Finding(f"due {alias}.{timer}", _day(day), self._due(alias, timer))
-        queued = set(self._queued_now())
-        for alias, notice in expect.notices:
-            found = "queued" if (alias, notice) in queued else "not queued"
-            yield Finding(f"notice {alias}:{notice}", "queued", found)
-        for alias, notice in expect.no_notices:
-            found = "queued" if (alias, notice) in queued else "not queued"
-            yield Finding(f"notice {alias}:{notice}", "not queued", found)
-        city = step.city or scenario.policy
-        for uscc, until in expect.banned.items():
-            yield Finding(f"banned {uscc}", _day(until), _day(self.workflow.banned_until(uscc, city)))
-        yield from self._criteria(step, expect)
-
-    def _of_case(self, alias: str, name: str) -> str:
-        if alias not in self.cases:
-            return "no such case"
-        case = self.workflow.case(self.cases[alias]).case
-        return str(case.state if name == "state" else case.memory.get(name, 0 if name == "failed_years" else ""))
-
-    def _due(self, alias: str, timer: str) -> str:
-        if alias not in self.cases:
-            return "no such case"
-        clock = self.workflow.case(self.cases[alias]).clocks.get(timer)
-        return _day(None if clock is None or clock.overdue else clock.due)
-
-    def _criteria(self, step: Step, expect: Expect) -> Iterator[Finding]:
-        if not expect.criteria:
-            return
-        evaluation = self.workflow.case(self.cases[step.case]).evaluation if step.case in self.cases else None
-        for criterion, result in expect.criteria.items():
-            assessed = evaluation.of(criterion) if evaluation else None
-            yield Finding(criterion, result, str(assessed.result) if assessed else "does not apply")
-
-    def _notices(self) -> dict[str, tuple[str, str]]:
-        """Id → (alias, notice) of every notice of a named case."""
-        return {
-            row["id"]: (alias, row["notice"])
-            for alias, case_id in self.cases.items()
-            for row in self.workflow.case(case_id).notices
-        }
-
-    def _queued_now(self) -> list[tuple[str, str]]:
-        return [named for key, named in self._notices().items() if key not in self._seen_notices]
-
-    def _fingerprint(self) -> list[tuple[Any, ...]]:
-        """Every case with its version and state: a refused act must leave them as they were."""
-        return [(row["id"], row["version"], row["state"]) for row in self.workflow.cases(limit=100_000)]
 
 
 def play(scenario: Scenario, database: str = "sqlite://", **options: Any) -> Iterator[Played]:
@@ -213,7 +164,3 @@ def _in_the_name_of(applicant: Actor, facts: Mapping[str, Any]) -> dict[str, Any
 
 def _codes(codes: Any) -> str:
     return ", ".join(sorted(codes)) or "not refused"
-
-
-def _day(day: date | None) -> str:
-    return day.isoformat() if day else "none"

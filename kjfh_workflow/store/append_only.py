@@ -10,7 +10,7 @@ def refuse_changes(dialect: str, keys: Mapping[str, str]) -> Iterator[str]:
 
     Args:
         dialect: ``postgresql`` or ``sqlite``.
-        keys: table → its primary key column.
+        keys: table → its primary key columns, with commas between them.
     """
     if dialect == "postgresql":
         yield (
@@ -24,7 +24,7 @@ def refuse_changes(dialect: str, keys: Mapping[str, str]) -> Iterator[str]:
             yield _abort(
                 f"{table}_no_{act.lower()}", f"BEFORE {act} ON {table}", f"{table} is append-only: {act} refused"
             )
-        yield _no_replace(table, (key,))
+        yield _no_replace(table, tuple(key.split(", ")))
 
 
 def settle_once(dialect: str, table: str, key: tuple[str, ...], fixed: Iterable[str]) -> Iterator[str]:

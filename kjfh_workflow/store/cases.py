@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, false, insert, literal_column, or_, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import CaseKind
@@ -47,6 +47,16 @@ _OPEN_OF_OPERATOR = Prepared(
         cases.c.city == bindparam("city"),
         cases.c.id != bindparam("besides"),
         cases.c.slot.is_not(None),
+        # Tenancies take places too, and an operator has many.
+        or_(*(cases.c.kind == literal_column(f"'{kind}'") for kind in (CaseKind.APPLICATION, CaseKind.INCUBATOR))),
+    )
+)
+_IN_SLOT = Prepared(select(cases.c.id).where(cases.c.slot == bindparam("slot")))
+_APPLICATIONS = Prepared(
+    select(cases.c.memory).where(
+        cases.c.uscc == bindparam("uscc"),
+        cases.c.city == bindparam("city"),
+        cases.c.kind == literal_column(f"'{CaseKind.APPLICATION}'"),
     )
 )
 
@@ -84,7 +94,7 @@ def save(tx: Transaction, before: Case, after: Case, slot: str | None, at: datet
     if before.version == 0:
         opened_on = date.fromisoformat(after.memory["opened_on"])
         identity = {"id": after.id, "city": after.city, "kind": after.kind, "policy": after.policy}
-        tx.run(_INSERT, **identity, **values, uscc=after.uscc, opened_on=opened_on)
+        tx.run(_INSERT, **identity, **values, uscc=after.uscc, opened_on=opened_on, parent=after.parent or None)
     else:
         tx.write(_UPDATE, [{"id_is": before.id, "version_was": before.version, **values}], one_each=True)
 
@@ -95,6 +105,18 @@ def open_of_operator(tx: Transaction, city: str, uscc: str, besides: str) -> lis
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+def in_slot(tx: Transaction, slot: str) -> str:
+    """Id of the open case that takes a place; empty if none does."""
+    row = tx.fetch(_IN_SLOT, slot=slot)
+    return str(row[0]) if row else ""
+
+
+def fraud_found(tx: Transaction, city: str, uscc: str) -> date | None:
+    """The day of the latest finding of cheating in the operator's applications in a city; None if there is none."""
+    days = [canonical.loads(row[0]).get("fraud_on") for row in tx.fetch_all(_APPLICATIONS, city=city, uscc=uscc)]
+    return max((date.fromisoformat(day) for day in days if day), default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What to list; an empty field does not filter."""
@@ -103,6 +125,7 @@ class Filter:
     kind: str = ""
     state: str = ""
     uscc: str = ""
+    parent: str = ""
 
 
 def visible_to(reads: Reads, table: Table = cases) -> list[ColumnElement[bool]]:
@@ -129,6 +152,7 @@ def find(
             (cases.c.kind, wanted.kind),
             (cases.c.state, wanted.state),
             (cases.c.uscc, wanted.uscc),
+            (cases.c.parent, wanted.parent),
         )
         if value
     ]

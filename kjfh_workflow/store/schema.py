@@ -3,7 +3,8 @@
 Their names begin with ``kjfh_``, because they may live beside a host program's own.
 
 ``history``, ``documents``, ``notices``, ``bans``, ``checkpoints``, ``confirmations``, ``holiday_notices``,
-``recounts``, ``letters``, ``delivery_log``, ``services`` and ``addresses`` are append-only: the database itself refuses
+``recounts``, ``letters``, ``delivery_log``, ``services``, ``addresses``, ``ledger``, ``rounds``, ``roster`` and
+``misconduct`` are append-only: the database itself refuses
 UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and ``timers`` the index of
 its alarms: both can be computed again and compared (``kjfh verify``). ``outbox`` and ``deliveries`` say what has still
 to be done; what has been done stands in ``delivery_log``.
@@ -11,66 +12,26 @@ to be done; what has been done stands in ``delivery_log``.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Date,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
-    types,
 )
 
+from kjfh_workflow.store.columns import Instant, Json, RowNumber, metadata
+from kjfh_workflow.store.schema_years import ledger, misconduct, roster, rounds
 
-class Instant(types.TypeDecorator[datetime]):
-    """An aware instant, kept in UTC: ``timestamptz``, or ISO text of fixed width where there is none."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[datetime]:
-        """Text on SQLite."""
-        kind: types.TypeEngine[Any] = String(32) if dialect.name == "sqlite" else DateTime(timezone=True)
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        """To UTC."""
-        if value is None:
-            return None
-        utc = value.astimezone(UTC)
-        return utc.isoformat(timespec="microseconds") if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """To an aware datetime."""
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        return None if value is None else value.astimezone(UTC)
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_N_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-#: Canonical JSON; text, so that what was hashed is what is stored.
-_Json = Text
-_RowNumber = BigInteger().with_variant(Integer, "sqlite")
+__all__ = ["Instant", "ledger", "metadata", "misconduct", "roster", "rounds"]
 
 organisations = Table(
     "kjfh_organisations",
@@ -91,7 +52,7 @@ cases = Table(
     # The number and the hash of the case's last history row.
     Column("version", Integer, nullable=False),
     Column("head", String(64), nullable=False),
-    Column("memory", _Json, nullable=False),
+    Column("memory", Json, nullable=False),
     # At most one open case may take a place: "application:yuyao:9133…".
     Column("slot", String(128), unique=True),
     # Copies out of memory, to search and list by.
@@ -101,6 +62,9 @@ cases = Table(
     Column("name", Text, nullable=False),
     Column("opened_on", Date, nullable=False),
     Column("changed_at", Instant, nullable=False),
+    # The case that it belongs to: of a change, a promotion or a tenancy, the incubator.
+    Column("parent", String(64)),
+    Index("ix_kjfh_cases_parent", "parent"),
     Index("ix_kjfh_cases_city_kind_state", "city", "kind", "state"),
     Index("ix_kjfh_cases_uscc", "uscc"),
 )
@@ -109,7 +73,7 @@ history = Table(
     "kjfh_history",
     metadata,
     # Order of writing, across cases.
-    Column("position", _RowNumber, primary_key=True, autoincrement=True),
+    Column("position", RowNumber, primary_key=True, autoincrement=True),
     Column("case_id", String(64), ForeignKey("kjfh_cases.id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("event", String(64), nullable=False),
@@ -124,9 +88,9 @@ history = Table(
     Column("noticed_at", Instant, nullable=False),
     Column("request_id", String(128), unique=True),
     Column("request_digest", String(64)),
-    Column("evidence", _Json, nullable=False),
-    Column("evaluation", _Json),
-    Column("effects", _Json, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("evaluation", Json),
+    Column("effects", Json, nullable=False),
     Column("article", String(64), nullable=False),
     Column("policy", String(96), nullable=False),
     Column("policy_digest", String(64), nullable=False),
@@ -218,7 +182,7 @@ checkpoints = Table(
 confirmations = Table(
     "kjfh_confirmations",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("city", String(64), nullable=False),
     Column("policy", String(32), nullable=False),
     # The provision's key in the pack.
@@ -235,14 +199,14 @@ confirmations = Table(
 holiday_notices = Table(
     "kjfh_holiday_notices",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     # Where it is written.
     Column("source", Text, nullable=False),
     # The year whose whole arrangement this is; null where it only amends.
     Column("year", Integer),
     # JSON lists of days.
-    Column("rest", _Json, nullable=False),
-    Column("work", _Json, nullable=False),
+    Column("rest", Json, nullable=False),
+    Column("work", Json, nullable=False),
     Column("recorded_by", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     sqlite_autoincrement=True,
@@ -304,7 +268,7 @@ deliveries = Table(
 delivery_log = Table(
     "kjfh_delivery_log",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
     Column("channel", String(64), nullable=False),
     Column("at", Instant, nullable=False),
@@ -339,7 +303,7 @@ letters = Table(
 services = Table(
     "kjfh_services",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
     Column("how", Text, nullable=False),
     Column("served_on", Date, nullable=False),
@@ -356,7 +320,7 @@ services = Table(
 addresses = Table(
     "kjfh_addresses",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("city", String(64), nullable=False),
     # An operator's code, or a role.
     Column("holder", String(32), nullable=False),

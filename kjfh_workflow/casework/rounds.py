@@ -1,0 +1,272 @@
+"""A year's assessment: opened for all at once, closed for all at once, in one transaction each.
+
+What each incubator does in it is an event of its own, decided and recorded like any other (``rules.decision``); the
+rules that look across all of them (quota, ties) are ``rules.assessment``'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from kjfh_workflow import canonical
+from kjfh_workflow.casework.office import Moment, Office
+from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
+from kjfh_workflow.casework.record import When, record
+from kjfh_workflow.errors import Conflict, GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.phrases import roles_in_words
+from kjfh_workflow.policy.vocabulary import CaseKind, Field, RefusalCode, Role
+from kjfh_workflow.rules.assessment import Member, first_assessed_year, over_quota
+from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.rules.decision import decide_as
+from kjfh_workflow.rules.evidence import invalid, read_evidence
+from kjfh_workflow.rules.lifecycle import is_assessed
+from kjfh_workflow.rules.refusing import refusal
+from kjfh_workflow.store import rounds
+from kjfh_workflow.store.database import Transaction
+from kjfh_workflow.store.rounds import CLOSED, OPENED
+
+#: So many incubators are held in memory, and their rows sent together.
+_BATCH = 200
+#: Told how many of how many are done.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One opening or closing of a year's assessment."""
+
+    city: str
+    year: int
+    #: ``open_round`` or ``close_round``.
+    act: str
+    on: date
+    by: str
+    #: All titles valid on that day, by the version of their policy.
+    titles: Mapping[str, int]
+    #: How many incubators are in it.
+    members: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Round:
+        """From its row."""
+        titles = canonical.loads(row["titles"])
+        return cls(row["city"], row["year"], row["act"], row["legal_on"], row["actor_name"], titles, row["members"])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Who asks for what to be done with which round."""
+
+    office: Office
+    tx: Transaction
+    pack: PolicyPack
+    event: str
+    actor: Actor
+    role: Role
+    year: int
+    moment: Moment
+    request: Mapping[str, Any]
+
+    def row(self, titles: Mapping[str, int], members: int) -> dict[str, Any]:
+        """What is kept of it."""
+        return {
+            "city": self.pack.city,
+            "year": self.year,
+            "act": self.event,
+            "legal_on": self.moment.today,
+            "at": self.moment.now,
+            "actor": self.actor.id,
+            "actor_name": self.actor.name,
+            "titles": canonical.dumps(titles),
+            "members": members,
+            **self.request,
+        }
+
+    def refuse(self, code: RefusalCode, **values: object) -> Refusal:
+        """One reason, with the article that the assessment rests on."""
+        assessment = self.pack.identity.assessment
+        article = assessment.article if assessment else ""
+        return refusal(self.pack, code, article=article, field="", variant="", **values)
+
+
+def open_round(
+    office: Office,
+    tx: Transaction,
+    city: str,
+    year: object,
+    actor: Actor,
+    request_id: str | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> Round:
+    """Freeze the roster and the number of titles of the day, and bring everybody on it under assessment.
+
+    Raises:
+        Refused: with every reason; nothing has changed.
+        NotFound: for a city without packs.
+        Conflict: if the request id was used for something else.
+    """
+    asked = _asked(office, tx, city, OPENED, year, actor, request_id)
+    if isinstance(asked, Round):
+        return asked
+    today = asked.moment.today
+    refusals = []
+    if not today.year - 1 <= asked.year <= today.year:
+        allowed = f"{today.year}、{today.year - 1}"
+        refusals.append(
+            invalid(asked.pack, Field.YEAR, asked.pack.words("problems", "round_year").format(allowed=allowed))
+        )
+    if rounds.acts(tx, city, asked.year):
+        refusals.append(asked.refuse(RefusalCode.ROUND_EXISTS, year=asked.year))
+    if refusals:
+        raise GuardRefused(refusals)
+    titles: dict[str, int] = {}
+    enrolled = 0
+    tx.gather()
+    for case in _titles(asked):
+        titles[case.policy] = titles.get(case.policy, 0) + 1
+        pack = office.pack_of(case)
+        machine = pack.machines[case.kind]
+        if (OPENED, case.state) not in machine.edges_from or asked.year < first_assessed_year(pack, case):
+            continue
+        _perform(asked, case, {Field.YEAR: asked.year})
+        rounds.enroll(tx, city, asked.year, [case.id])
+        enrolled += 1
+        progress(enrolled, enrolled)
+    tx.flush()
+    row = asked.row(titles, enrolled)
+    rounds.add(tx, row)
+    return Round.of(row)
+
+
+def close_round(
+    office: Office,
+    tx: Transaction,
+    city: str,
+    year: object,
+    actor: Actor,
+    request_id: str | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> Round:
+    """Make every proposed grade final, with all that follows from it; or nothing, with every reason.
+
+    Raises:
+        Refused: ungraded members, too many of the best grade, ties across its line, dates that have passed.
+        NotFound: for a city without packs.
+        Conflict: if the request id was used for something else.
+    """
+    asked = _asked(office, tx, city, CLOSED, year, actor, request_id)
+    if isinstance(asked, Round):
+        return asked
+    rounds.hold(tx, city, asked.year)
+    acts = rounds.acts(tx, city, asked.year)
+    if OPENED not in acts or CLOSED in acts:
+        raise GuardRefused([asked.refuse(RefusalCode.ROUND_NOT_OPEN, year=asked.year)])
+    opened = Round.of(acts[OPENED])
+    refusals = [*_against_closing(asked, opened)]
+    if refusals:
+        raise GuardRefused(refusals)
+    tx.gather()
+    for done, case in enumerate(_members(asked), 1):
+        _perform(asked, case, _evidence(asked, case))
+        progress(done, opened.members)
+        if done % _BATCH == 0:
+            tx.flush()
+    tx.flush()
+    row = asked.row(opened.titles, opened.members)
+    rounds.add(tx, row)
+    return Round.of(row)
+
+
+def _asked(
+    office: Office, tx: Transaction, city: str, event: str, year: object, actor: Actor, request_id: str | None
+) -> _Asked | Round:
+    """What is asked, behind the doors; or what this very request did before."""
+    pack = office.catalog.latest(city)
+    machine = pack.machines[CaseKind.INCUBATOR]
+    if actor.city != city:
+        raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
+    edges = machine.edges_of.get(event, ())
+    if not edges:
+        reason = refusal(
+            pack, RefusalCode.NOT_ALLOWED_FROM_STATE, variant="unknown", event=event, meant="", allowed="无"
+        )
+        raise TransitionNotAllowed([reason])
+    roles = [role for role in Role if any(role in edge.by for edge in edges)]
+    role = next((role for role in actor.roles if role in roles), None)
+    if role is None:
+        words = roles_in_words(pack, roles)
+        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event=machine.events[event], roles=words)])
+    evidence, refusals = read_evidence(pack, {Field.YEAR: True}, {} if year is None else {Field.YEAR: year})
+    if refusals:
+        raise GuardRefused(refusals)
+    digest = canonical.digest(json.dumps([city, event, evidence[Field.YEAR], actor.id]))
+    if request_id and (before := rounds.by_request(tx, request_id)):
+        if before["request_digest"] != digest:
+            raise Conflict(f"request id {request_id!r} was used for another act")
+        return Round.of(before)
+    request = {"request_id": request_id, "request_digest": digest if request_id else None}
+    return _Asked(office, tx, pack, event, actor, role, evidence[Field.YEAR], office.moment(tx), request)
+
+
+def _titles(asked: _Asked) -> Iterator[Case]:
+    """Every incubator of the city that holds its title today, locked; what is overdue in it happens first."""
+    after = ""
+    while batch := rounds.incubators(asked.tx, asked.pack.city, after, _BATCH):
+        for found in batch:
+            case = with_overdue_alarms_rung(asked.office, asked.tx, found, asked.moment)
+            if case.version > found.version:
+                asked.tx.flush()  # what an alarm has set, the round may have to cancel
+            if asked.office.pack_of(case).machines[case.kind].states[case.state].titled:
+                yield case
+        asked.tx.flush()
+        after = batch[-1].id
+
+
+def _members(asked: _Asked) -> Iterator[Case]:
+    after = ""
+    while batch := rounds.members(asked.tx, asked.pack.city, asked.year, after, _BATCH, lock=True):
+        for found in batch:
+            yield with_overdue_alarms_rung(asked.office, asked.tx, found, asked.moment)
+        after = batch[-1].id
+
+
+def _against_closing(asked: _Asked, opened: Round) -> Iterator[Refusal]:
+    """Every reason of every member, and those that only show across all of them."""
+    by_version: dict[str, list[Member]] = {}
+    for case in _members(asked):
+        if not is_assessed(asked.office.pack_of(case), case, asked.year):
+            continue
+        proposed = case.memory.get("proposed")
+        if not proposed:
+            yield asked.refuse(RefusalCode.UNGRADED, name=f"{case.name}（{case.id}）")
+            continue
+        rectify_by = proposed.get(Field.RECTIFY_BY)
+        if rectify_by and date.fromisoformat(rectify_by) <= asked.moment.today:
+            problem = asked.pack.words("problems", "rectify_by_over").format(name=case.name, day=rectify_by)
+            yield invalid(asked.pack, Field.RECTIFY_BY, problem)
+        member = Member(case.id, case.name, proposed[Field.GRADE], proposed.get(Field.SCORE))
+        by_version.setdefault(case.policy, []).append(member)
+    for version, members in by_version.items():
+        pack = asked.office.catalog.pinned(asked.pack.city, version)
+        yield from over_quota(pack, opened.titles.get(version, 0), members)
+
+
+def _evidence(asked: _Asked, case: Case) -> dict[str, Any]:
+    """What a member's closing rests on: the grade proposed for it, or only the year where it has left."""
+    if not is_assessed(asked.office.pack_of(case), case, asked.year):
+        return {Field.YEAR: asked.year}
+    proposed = dict(case.memory["proposed"])
+    fields = {*asked.office.pack_of(case).machines[case.kind].edges_from[CLOSED, case.state][0].fields}
+    return {name: value for name, value in proposed.items() if name in fields} | {Field.YEAR: asked.year}
+
+
+def _perform(asked: _Asked, case: Case, evidence: Mapping[str, Any]) -> None:
+    office, tx = asked.office, asked.tx
+    known = known_to(office, tx, case, case.uscc, asked.moment)
+    decision = decide_as(office.pack_of(case), case, asked.event, asked.actor, asked.role, evidence, known)
+    record(office, tx, decision, known, When.at_once(asked.moment.now))

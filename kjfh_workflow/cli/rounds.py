@@ -1,0 +1,100 @@
+"""``kjfh round``: open, look at and close a year's assessment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from kjfh_workflow.casework.rounds import Round
+from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.rules.case import Actor
+
+
+@click.group("round")
+def round_command() -> None:
+    """Open, look at and close a year's assessment."""
+
+
+@round_command.command("open")
+@click.argument("year", type=int)
+@click.option("--request-id", default=None, help="Your own id of this request: repeating it changes nothing.")
+@actor_options
+@json_option
+@click.pass_context
+def open_(ctx: click.Context, year: int, request_id: str | None, actor: Actor, as_json: bool) -> None:
+    """Open the assessment of YEAR: roster and number of titles are frozen."""
+    workflow = open_workflow(ctx)
+    with _progress() as progress:
+        opened = workflow.rounds.open(actor.city, year, by=actor, request_id=request_id, progress=progress)
+    _say(opened, as_json=as_json)
+
+
+@round_command.command("close")
+@click.argument("year", type=int)
+@click.option("--request-id", default=None, help="Your own id of this request: repeating it changes nothing.")
+@actor_options
+@json_option
+@click.pass_context
+def close(ctx: click.Context, year: int, request_id: str | None, actor: Actor, as_json: bool) -> None:
+    """Close the assessment of YEAR: every grade becomes final, or nothing does and every reason is named."""
+    workflow = open_workflow(ctx)
+    with _progress() as progress:
+        closed = workflow.rounds.close(actor.city, year, by=actor, request_id=request_id, progress=progress)
+    _say(closed, as_json=as_json)
+
+
+@round_command.command("list")
+@click.option("--city", default="", help="Only this city's.")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, city: str, as_json: bool) -> None:
+    """Every opening and closing."""
+    found = open_workflow(ctx).rounds.history(city)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one.city, one.year, _ACTS[one.act], one.on, one.by, sum(one.titles.values()), one.members) for one in found
+    ]
+    print_table("年度考核", ("城市", "年度", "", "日期", "经办", "有效资格数", "参加考核"), rows)
+
+
+@round_command.command("show")
+@click.argument("city")
+@click.argument("year", type=int)
+@json_option
+@click.pass_context
+def show(ctx: click.Context, city: str, year: int, as_json: bool) -> None:
+    """Who is in the assessment of YEAR, with report and grade."""
+    found = open_workflow(ctx).rounds.standings(city, year)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (s.case, s.name, s.type_label, s.state_label, s.reported_on, s.grade_label, s.score, s.reason) for s in found
+    ]
+    print_table(f"{year}年度考核", ("编号", "单位", "类型", "状态", "报告", "等次", "得分", "说明"), rows)
+
+
+_ACTS = {"open_round": "启动", "close_round": "结束"}
+
+
+def _say(done: Round, *, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+        return
+    click.echo(f"{done.city} {done.year}年度考核{_ACTS[done.act]}：{done.on}，有效资格{sum(done.titles.values())}家，")
+    click.echo(f"  参加考核{done.members}家")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; silence in a file or a pipe."""
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
