@@ -1,7 +1,7 @@
 """A simulated province over several years in virtual time: acts a second against a floor, and growth with its size.
 
-``python -m benchmarks.province [--incubators N …] [--tenancies-per N] [--most-tenancies N] [--years N]
-[--only TARGET …] [--json FILE] [--folder DIR]``. Nothing here asserts a time.
+``python -m benchmarks.province [--incubators N …] [--tenancies-per N] [--most-tenancies N] [--crowd N]
+[--years N] [--only TARGET …] [--json FILE] [--folder DIR]``. Nothing here asserts a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks import province_report, targets
 from benchmarks.life import Act
 from benchmarks.province_life import CITIES, ENTERS_ON, FIRST_YEAR, Province
 from benchmarks.province_looks import closing, looked, opening, proving, size_on_disk
-from benchmarks.province_report import Round, Size, Stage
+from benchmarks.province_report import CROWDING, Round, Size, Stage
 from benchmarks.province_spool import Floor, Tape, noted, read, rows_of
 from benchmarks.targets import Target
 from kjfh_workflow.casework.workflow import Workflow
@@ -88,6 +88,7 @@ class _Run:
             self._year(year)
         last = date(FIRST_YEAR + options.years, 1, 31)
         self._tick(last)
+        self._acts(CROWDING, self._province.crowding(options.crowd))
         looks = looked(self._workflow, self._province)
         self._workflow.close()
         self._floor.close()
@@ -97,6 +98,7 @@ class _Run:
             settings=self._target.settings(),
             incubators=incubators,
             tenancies=incubators * firms,
+            crowd=options.crowd,
             stages=self._stages,
             rounds=self._rounds,
             looks=looks,
@@ -175,6 +177,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--incubators", type=int, nargs="+", default=[200, 2000, 20000])
     parser.add_argument("--tenancies-per", type=int, default=50, help="firms in each incubator (50)")
     parser.add_argument("--most-tenancies", type=int, default=200_000, help="firms in all; fewer each where it is more")
+    parser.add_argument("--crowd", type=int, default=20_000, help="firms that move into one incubator besides (20000)")
     parser.add_argument("--years", type=int, default=3, choices=(1, 2, 3), help="3 at most: Cixi's plan ends (3)")
     parser.add_argument("--only", nargs="+", choices=targets.NAMES, default=["sqlite-full", "postgresql"])
     parser.add_argument("--json", type=Path, help="write the numbers here as well")

@@ -31,6 +31,7 @@ _FIELDS = ("智能制造", "新材料", "生物医药", "人工智能", "集成�
 _TOWNSHIPS = ("城区街道", "古塘街道", "坎墩街道", "低塘街道", "周巷镇", "泗门镇")
 #: Numbers of firms begin here; numbers of operators end here.
 _FIRMS_FROM, _FIRMS = 100_000, 900_000
+_CROWD_FROM = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,16 @@ class Province:
         for title in [*self.titles.values()]:
             for row in range(per_title):
                 yield self._admit(title, title.number * per_title + row)
+
+    @property
+    def crowded(self) -> Title:
+        """The one that ``crowding`` fills."""
+        return [*self.titles.values()][3]
+
+    def crowding(self, firms: int) -> Iterator[Act]:
+        """Firms that all move into one incubator: what its operator does must not become slower by them."""
+        for number in range(firms):
+            yield self._admit(self.crowded, _CROWD_FROM + number)
 
     def _admit(self, title: Title, number: int) -> Act:
         entered = ENTERS_ON - timedelta(days=self._random.randrange(1, 600))

@@ -62,8 +62,9 @@ def proving(target: Target, name: str, day: date) -> Proof:
 
 def looked(workflow: Workflow, province: Province) -> dict[str, float]:
     """What is looked at → seconds, once each and for both cities."""
-    some = next(iter(province.titles))
-    clerk = people(province.titles[some].city)["clerk"]
+    some, crowded = next(iter(province.titles)), province.crowded
+    clerk, cashier = people(province.titles[some].city)["clerk"], people(crowded.city)["cashier"]
+    payment = {"kind": "annual", "year": 2021, "paid_on": "2021-12-25", "voucher": "1"}
 
     def both(look: Callable[[str], Any]) -> Callable[[], Any]:
         return lambda: [look(city) for city in CITIES]
@@ -81,6 +82,8 @@ def looked(workflow: Workflow, province: Province) -> dict[str, float]:
         "tick with nothing due": workflow.tick,
         "one incubator": lambda: workflow.case(some),
         "its allowed events": lambda: workflow.allowed_events(some, by=clerk),
+        "the crowded one": lambda: workflow.case(crowded.case),
+        "a payment to it, tried": lambda: workflow.preview(crowded.case, "pay_award", by=cashier, evidence=payment),
     }
     return {what: _seconds(look) for what, look in looks.items()}
 

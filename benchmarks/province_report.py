@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+#: The kind of those stages in which everybody moves into one incubator.
+CROWDING = "admit, all to one"
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -50,6 +53,8 @@ class Size:
     settings: str
     incubators: int
     tenancies: int
+    #: Firms that moved into one incubator besides.
+    crowd: int
     stages: list[Stage]
     rounds: list[Round]
     #: What is looked at when all is over → seconds.
@@ -73,6 +78,11 @@ class Size:
         """Megabytes that the largest round took besides what its process had before."""
         return max(done.peak - done.before for done in self.rounds if done.event == event)
 
+    def crowded(self) -> float:
+        """Admissions a second to an incubator that has ever so many firms, by those to one that has few."""
+        rates = [stage.acts / stage.seconds for stage in self.of(CROWDING)] or [1.0]
+        return rates[-1] / rates[0]
+
 
 def page(sizes: Sequence[Size]) -> Iterator[str]:
     """The tables, as Markdown."""
@@ -92,6 +102,7 @@ def _target(sizes: Sequence[Size]) -> Iterator[str]:
 
 def _numbers(sizes: Sequence[Size]) -> Iterator[str]:
     asked: dict[str, tuple[str, Callable[[Size], float]]] = {
+        "all to one: the last 500 by the first": ("{:.2f}", Size.crowded),
         "acts in all": ("{:,.0f}", lambda s: sum(stage.acts for stage in s.stages)),
         "largest round, members": ("{:,.0f}", lambda s: max(done.members for done in s.rounds)),
         "open_round, MB besides": ("{:,.0f}", lambda s: s.peak("open_round")),

@@ -50,6 +50,8 @@ _WEIRD: tuple[Any, ...] = (
     None, "", "  ", [], {}, 0, -1, 10**30, True, 3.5, float("nan"), "不是", "2021-02-30", "\x00", "１２", b"bytes", [1],
     ["x", "x"], {"x": {"y": 1}}, date(1900, 1, 1), date(2150, 1, 1), Decimal("NaN"), Decimal("0.001"), "national",
 )  # fmt: skip
+#: Optional on paper, asked for all the same.
+_NEEDED = ("findings", "materials", "rectify_by", "reason")
 _FIELDS = ("软件", "生物医药", "智能制造")
 
 
@@ -138,7 +140,7 @@ class Wanting:
         """Good evidence for an edge: all that it needs, and some of what it takes besides."""
         given: dict[str, Any] = {}
         for name, required in edge.fields.items():
-            if required or self.pick((True, False)):
+            if required or name in _NEEDED or self.pick((True, False)):
                 made = self._make(name, given)
                 if made is not None:
                     given[name] = made
@@ -824,11 +826,14 @@ class Town:
     day: date = date(2021, 3, 1)
     #: What has been tried, for whoever has to understand a failure.
     story: list[str] = field(default_factory=list)
+    #: Where most things happen.
+    cities: tuple[str, ...] = CITIES
     steps: int = 0
     #: Of how many days the books are kept as they were in the evening.
-    evenings: int = 6
+    evenings: int = 3
     #: Day → the books.
     _evenings: dict[date, str] = field(default_factory=dict)
+    _next_close_look: int = 40
 
     def __post_init__(self) -> None:
         self.workflow = self.bureau.on(self.day).workflow
@@ -966,7 +971,7 @@ class Town:
 
     def pass_time(self, days: int, *, tick: bool = True, hour: time = _MORNING) -> None:
         """Let days pass; what is due happens, or is left to be noticed later."""
-        if days and len(self._evenings) < self.evenings:
+        if days and self.steps > 5 * len(self._evenings) and len(self._evenings) < self.evenings:
             self._evenings[self.day] = self._books(None)
         self.day += timedelta(days=days)
         self.bureau.clock.instant = datetime.combine(self.day, hour, SHANGHAI)
@@ -1007,11 +1012,18 @@ class Town:
 
     # ---- moves: what somebody may come to do next ----
 
+    def settle(self, pick: Pick) -> None:
+        """A few titles are there from the beginning; most towns are one city, where more comes together."""
+        self.cities = pick((CITIES, ("yuyao",), ("cixi",)))
+        for _ in range(pick((1, 2, 3, 4))):
+            self.somebody_is_recognised(pick)
+
     def move(self, pick: Pick) -> None:
         """Something happens."""
         name = pick(_MOVES)
         getattr(self, name)(pick)
-        if self.steps % 20 == 0:
+        if self.steps >= self._next_close_look:
+            self._next_close_look = self.steps + 40
             self.look_closely()
 
     def some_time(self, pick: Pick) -> None:
@@ -1021,23 +1033,24 @@ class Town:
 
     def somebody_applies(self, pick: Pick) -> None:
         """An operator applies in a city."""
-        city, number = pick(CITIES), pick(range(OPERATORS))
+        city, number = pick(self.cities), pick(range(OPERATORS))
         self._open(pick, CaseKind.APPLICATION, "submit", city, number, [person(pick(CITIES), "applicant", number)])
 
     def somebody_is_recognised(self, pick: Pick) -> None:
         """An operator goes the straight way to a title."""
-        city, number = pick(CITIES), pick(range(OPERATORS))
+        city, number = pick(self.cities), pick(range(OPERATORS))
         opened = self._open(
             pick, CaseKind.APPLICATION, "submit", city, number, [person(city, "applicant", number)], good=True
         )
         if opened is None:
             return
         for event, role in _STRAIGHT:
-            self._act(pick, opened.case, event, [person(city, role)], good=True)
+            if not self._act(pick, opened.case, event, [person(city, role)], good=True):
+                return
 
     def somebody_is_registered(self, pick: Pick) -> None:
         """A title enters that the system has not granted."""
-        city, number = pick(CITIES), pick(range(OPERATORS))
+        city, number = pick(self.cities), pick(range(OPERATORS))
         by = [person(city, "tech_lead"), *everybody(city)] if pick((False, True, True)) else [person(city, "tech_lead")]
         self._open(pick, CaseKind.INCUBATOR, "register_title", city, number, by)
 
@@ -1069,34 +1082,49 @@ class Town:
         owner = Actor.of("owner", "applicant", parent.city, uscc=parent.uscc)
         by = [who for who in everybody(parent.city) if {*who.roles} & roles and Role.APPLICANT not in who.roles]
         by += [owner] if Role.APPLICANT in roles else []
-        if pick((False, False, False, True)):
+        if pick(range(8)) == 0:
             by = everybody(pick(CITIES))
         self._open(pick, kind, event, parent.city, 0, by, parent=parent)
 
     def a_round_opens(self, pick: Pick) -> None:
         """Somebody opens a year's assessment."""
-        city = pick(CITIES)
+        city = pick(self.cities)
         by = pick([person(city, "tech_lead"), person(city, "tech_lead"), person(city, "tech_clerk")])
-        self.try_round("open_round", city, self.day.year - pick((1, 0, 1, 0, 2, -1)), by)
+        years = [year for year in (self.day.year - 1, self.day.year) if not self._round(city, year)]
+        if not years or pick(range(6)) == 0:
+            years = [self.day.year + n for n in (-2, -1, 0, 1)]
+        self.try_round("open_round", city, pick(years), by)
 
     def a_round_closes(self, pick: Pick) -> None:
         """Somebody closes one, ready or not."""
-        city = pick(CITIES)
+        city = pick(self.cities)
         by = pick([person(city, "tech_lead"), person(city, "tech_lead", 1), person(pick(CITIES), "hats")])
-        self.try_round("close_round", city, self.day.year - pick((1, 0, 2)), by)
+        years = [year for year in (self.day.year - 1, self.day.year) if len(self._round(city, year)) == 1]
+        self.try_round("close_round", city, pick(years or [self.day.year]), by)
 
     def a_year_is_assessed(self, pick: Pick) -> None:
         """A round is opened where it has to be, everybody in it graded, and it is closed."""
-        city, year = pick(CITIES), self.day.year - pick((1, 0))
-        self.try_round("open_round", city, year, person(city, "tech_lead"))
+        city = pick(self.cities)
+        years = [year for year in (self.day.year - 1, self.day.year) if len(self._round(city, year)) < _OVER]
+        if not years:
+            return
+        year = pick(years)
+        if not self._round(city, year):
+            self.try_round("open_round", city, year, person(city, "tech_lead"))
         clerk, closer = person(city, "tech_clerk", pick((0, 1))), person(city, pick(("tech_lead", "hats")))
-        for case_id in self.workflow.rounds.roster(city, year):
+        roster = self.workflow.rounds.roster(city, year)
+        for case_id in roster:
             if self.case(case_id).memory.get("assessing") == year:
                 self._act(pick, case_id, "propose_grade", [clerk], good=True)
-        if not self.try_round("close_round", city, year, closer):
-            for case_id in self.workflow.rounds.roster(city, year):
+        if pick(range(4)) == 0 or self.try_round("close_round", city, year, closer):
+            return
+        for case_id in roster:
+            if self.case(case_id).memory.get("proposed", {}).get("grade") == "excellent":
                 self.try_act(case_id, "propose_grade", clerk, {"grade": "qualified"})
-            self.try_round("close_round", city, year, closer)
+        self.try_round("close_round", city, year, closer)
+
+    def _round(self, city: str, year: int) -> list[str]:
+        return [made.act for made in self.workflow.rounds.history(city) if made.year == year]
 
     def some_money_moves(self, pick: Pick) -> None:
         """Finance does something with an award that there is."""
@@ -1138,8 +1166,11 @@ class Town:
         if not events:
             return
         event = pick(events)
+        if event in ("surrender", "propose_revocation", "withdraw", "leave") and pick(range(4)):
+            event = pick(events)  # else everything would end young
         roles = {role for edge in machine.edges_from[event, case.state] for role in edge.by}
         by = [who for who in everybody(case.city) if {*who.roles} & roles and Role.APPLICANT not in who.roles]
+        by.append(person(case.city, "hats"))
         if Role.APPLICANT in roles:
             by = [next(who for who in PEOPLE.values() if who.uscc == case.uscc), *by[:1]]
         self._act(pick, case_id, event, by)
@@ -1187,6 +1218,8 @@ def _outcome_of(act: Callable[[str], Outcome], request: str) -> tuple[Outcome | 
 
 #: No two towns ask with the same id: one may live on where another was saved.
 _REQUESTS = count()
+#: A round that has been opened and closed.
+_OVER = 2
 _STRAIGHT = (("accept", "tech_clerk"), ("pass_preliminary", "tech_clerk"), ("endorse", "finance"),
              ("endorse", "tech_lead"))  # fmt: skip
 _MONEY = {

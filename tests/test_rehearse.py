@@ -25,6 +25,8 @@ from kjfh_workflow.rules.evidence import SHAPES
 from tests.bureau import Bureau
 
 CITIES = ["yuyao", "cixi"]
+#: The events of Yuyao that may make an award ``proposed``.
+AWARDING = {"close_round", "take_level", "release_award"}
 
 
 def pack_of(city: str) -> PolicyPack:
@@ -111,6 +113,37 @@ def test_a_notice_of_a_clock_is_rehearsed_from_every_state_of_the_clock(tmp_path
         "application.review_due.remind.joint_finance_review",
         "application.ban_over.ban_over.disqualified",
     }
+
+
+@pytest.mark.parametrize(
+    ("notice", "asks", "keys"),
+    [
+        # A grade that is announced may be none, and then there is a reason.
+        ("grade_announced", "{{ evidence.grade.no_such_thing if evidence.grade == '未评定等次' }}", {"close_round"}),
+        # A title may be held above the city's own level.
+        ("revoked", "{{ no_such_thing if above }}", {"defence_window_over", "uphold_revocation"}),
+        # Awards come with instalments and without.
+        ("award_proposed", "{% for a in awards %}{{ no_such_thing if a.instalment }}{% endfor %}", AWARDING),
+        ("award_proposed", "{% for a in awards %}{{ no_such_thing if not a.instalment }}{% endfor %}", AWARDING),
+        ("change_overdue", "{{ clocks.change_report_due.no_such_thing }}", {"expire"}),
+        ("incubation_over", "{{ clock.no_such_thing }}{{ tenant.no_such_thing }}", {"incubation_over"}),
+        ("promotion_recommended", "{{ evidence.to_level.no_such_thing }}", {"recommend"}),
+    ],
+)
+def test_every_way_a_letter_of_the_years_can_be_written_is_tried(
+    notice: str, asks: str, keys: set[str], tmp_path: Path
+) -> None:
+    template(tmp_path, notice, body=letter(asks))
+    found = complaints(tmp_path)
+    assert {problem.place for problem in found} == {f"yuyao/2020-01-01/templates/{notice}"}
+    assert {part for problem in found for part in problem.key.split(".") if part in keys} == keys
+
+
+def test_a_rectification_is_rehearsed_with_its_date(tmp_path: Path) -> None:
+    template(tmp_path, "rectification_ordered", body=letter("{{ clocks.rectification_due.due | date }}{{ x }}"))
+    found = complaints(tmp_path, "cixi")
+    assert {problem.message for problem in found} == {"UndefinedError: 'x' is undefined"}
+    assert {problem.key.split(".")[1] for problem in found} == {"close_round", "decide_ungraded"}
 
 
 @pytest.mark.parametrize(

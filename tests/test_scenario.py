@@ -940,10 +940,16 @@ def test_an_incubator_without_a_name_in_the_roster_does_not_hold(write: Write, f
 
 def test_what_an_unopened_case_was_to_carry_is_told(write: Write, failed: Failed) -> None:
     early = step("2021-03-19 finance endorse app", 'opens.inc = "incubator"')
-    under = step("2021-05-07 op report_change chg change", *CHANGE, "expect.ledger_count.inc = 0")
+    under = step(
+        "2021-05-07 op report_change chg change",
+        *CHANGE,
+        "expect.ledger_count.inc = 0",
+        'expect.ledger = [{ case = "inc", year = 2021 }]',
+    )
     assert failed(write(SUBMIT, ACCEPT, PASS, early, under)) == [
         ("opens inc", "incubator", "nothing"),
         ("case inc", "open", "no such case"),
+        ("ledger inc", "year 2021", "no rows"),
         ("ledger count inc", "0", "no such case"),
     ]
 

@@ -19,8 +19,9 @@ from kjfh_workflow.casework.record import When, record
 from kjfh_workflow.errors import Conflict, GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.phrases import roles_in_words
-from kjfh_workflow.policy.vocabulary import CaseKind, Field, RefusalCode, Role
+from kjfh_workflow.policy.vocabulary import CaseKind, Field, RefusalCode, Role, Ungraded
 from kjfh_workflow.rules.assessment import Member, first_assessed_year, over_quota
+from kjfh_workflow.rules.awards import waits_for
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.decision import decide_as
 from kjfh_workflow.rules.evidence import invalid, read_evidence
@@ -177,6 +178,9 @@ def close_round(
         if done % _BATCH == 0:
             tx.flush()
     tx.flush()
+    for case in _waiting_outside(asked):
+        _perform(asked, case, {Field.YEAR: asked.year, Field.REASON: str(Ungraded.NOT_IN_ROUND)})
+    tx.flush()
     row = asked.row(opened.titles, opened.members)
     rounds.add(tx, row)
     return Round.of(row)
@@ -225,6 +229,13 @@ def _titles(asked: _Asked) -> Iterator[Case]:
                 yield case
         asked.tx.flush()
         after = batch[-1].id
+
+
+def _waiting_outside(asked: _Asked) -> Iterator[Case]:
+    """Titles that were not on the roster, though an instalment waits for this year's assessment: now there is none."""
+    for case in _titles(asked):
+        if str(asked.year) not in case.memory.get("grades", {}) and waits_for(case.memory, asked.year):
+            yield case
 
 
 def _members(asked: _Asked) -> Iterator[Case]:

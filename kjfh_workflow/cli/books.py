@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.cli.output import DAY, actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.cli.tables import give, reader_options, table_options
 from kjfh_workflow.policy.vocabulary import Field
 from kjfh_workflow.rules.case import Actor
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kjfh_workflow.books.tenants import Imported, Moved
 
 F = TypeVar("F", bound=Callable[..., Any])
-_DAY = click.DateTime(["%Y-%m-%d"])
 _YEAR = click.IntRange(2000, 2100)
 #: What a terminal has room for of a register.
 _SHOWN = (
@@ -36,8 +35,8 @@ def _days(command: F) -> F:
         return command(*args, on=on and on.date(), known=known and known.date(), **kwargs)
 
     for option in (
-        click.option("--known", type=_DAY, default=None, help="As it was on file at the end of this day."),
-        click.option("--on", type=_DAY, default=None, help="As it was in law on this day; by default, now."),
+        click.option("--known", type=DAY, default=None, help="As it was on file at the end of this day."),
+        click.option("--on", type=DAY, default=None, help="As it was in law on this day; by default, now."),
     ):
         with_days = option(with_days)
     return with_days  # type: ignore[return-value]

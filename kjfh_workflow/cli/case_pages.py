@@ -5,13 +5,14 @@ The commands that print it are ``cases``'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import click
 
 from kjfh_workflow import canonical
+from kjfh_workflow.books.desk import Past
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.casework.workflow import Workflow
@@ -20,6 +21,7 @@ from kjfh_workflow.clock import local_date
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import RefusalCode
+from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
 
 
@@ -51,27 +53,15 @@ def print_view(workflow: Workflow, view: CaseView) -> None:
     """Everything about a case, section by section."""
     case = view.case
     pack = workflow.catalog.pinned(case.city, case.policy)
-    identity = pack.identity
-    number = identity.document_no or identity.title
-    head = [
-        ("单位", f"{case.name}（{case.uscc}）"),
-        ("类型", identity.types[case.type].label),
-        ("状态", f"{view.state_label}（{case.state}）"),
-        ("级别", pack.words("levels", case.level) if case.level else ""),
-        ("依据", f"{identity.city_label} {number}（{pack.name}，{pack.digest[:12]}）"),
-    ]
-    print_table(f"案件 {case.id}", ("项目", "内容"), [row for row in head if row[1]])
+    _print_head(pack, case, view.state_label)
     for warning in view.warnings:
         click.echo(f"！{warning}")
     if view.facts:
         _print_facts(view)
     if view.evaluation:
         _print_evaluation(pack, view)
-    machine = pack.machines[case.kind]
-    clocks = [(machine.timer_of[name].label, clock.due, _proof(pack, clock)) for name, clock in view.clocks.items()]
-    if clocks:
-        print_table("期限", ("名称", "到期日", "计算"), clocks)
-    _print_years(pack, view)
+    _print_clocks(pack, case, view.clocks)
+    _print_years(pack, case)
     if view.children:
         print_cases(workflow, view.children, title="所属案件")
     print_timeline(pack, view)
@@ -81,6 +71,36 @@ def print_view(workflow: Workflow, view: CaseView) -> None:
             for n in view.notices
         ]
         print_table("通知", ("日期", "文号", "标题", "送达"), rows)
+
+
+def print_past(workflow: Workflow, past: Past) -> None:
+    """A case as it was: state, clocks, assessments, money."""
+    pack = workflow.catalog.pinned(past.case.city, past.case.policy)
+    _print_head(pack, past.case, past.state_label)
+    click.echo(f"最近办理：{past.changed_on}（第{past.case.version}步）")
+    _print_clocks(pack, past.case, past.clocks)
+    _print_years(pack, past.case)
+
+
+def _print_head(pack: PolicyPack, case: Case, state_label: str) -> None:
+    identity = pack.identity
+    number = identity.document_no or identity.title
+    head = [
+        ("单位", f"{case.name}（{case.uscc}）"),
+        ("类型", identity.types[case.type].label),
+        ("状态", f"{state_label}（{case.state}）"),
+        ("级别", pack.words("levels", case.level) if case.level else ""),
+        ("所属", case.parent),
+        ("依据", f"{identity.city_label} {number}（{pack.name}，{pack.digest[:12]}）"),
+    ]
+    print_table(f"案件 {case.id}", ("项目", "内容"), [row for row in head if row[1]])
+
+
+def _print_clocks(pack: PolicyPack, case: Case, clocks: Mapping[str, Clock]) -> None:
+    timers = pack.machines[case.kind].timer_of
+    rows = [(timers[name].label, clock.due, _proof(pack, clock)) for name, clock in clocks.items()]
+    if rows:
+        print_table("期限", ("名称", "到期日", "计算"), rows)
 
 
 def _proof(pack: PolicyPack, clock: Clock) -> str:
@@ -137,9 +157,9 @@ def _print_evaluation(pack: PolicyPack, view: CaseView) -> None:
         click.echo(f"！{text}")
 
 
-def _print_years(pack: PolicyPack, view: CaseView) -> None:
+def _print_years(pack: PolicyPack, case: Case) -> None:
     """A title's assessments, money and changes."""
-    memory = view.case.memory
+    memory = case.memory
     grades = [
         (year, pack.words("grades", g["grade"]), g.get("score", ""), pack.words("ungraded", g.get("reason", "")))
         for year, g in sorted(memory.get("grades", {}).items())

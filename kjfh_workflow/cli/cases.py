@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import click
 
 from kjfh_workflow.casework.queries import CaseView
-from kjfh_workflow.cli.case_pages import print_cases, print_outcome, print_possible, print_view
-from kjfh_workflow.cli.output import actor_of, actor_options, json_option, open_workflow, print_json
+from kjfh_workflow.cli.case_pages import print_cases, print_outcome, print_past, print_possible, print_view
+from kjfh_workflow.cli.output import DAY, actor_of, actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Actor
@@ -55,16 +56,31 @@ def list_cases(
 @click.option("--role", multiple=True, help="The user's roles.")
 @click.option("--city", default="", help="The user's city.")
 @click.option("--uscc", default="", help="For applicants: the operator's code.")
+@click.option("--on", default=None, type=DAY, help="As it was in law on this day.")
+@click.option("--known", default=None, type=DAY, help="As it was known at the end of this day.")
 @json_option
 @click.pass_context
 def show_case(
-    ctx: click.Context, case: str, who: str, role: tuple[str, ...], city: str, uscc: str, as_json: bool
+    ctx: click.Context,
+    case: str,
+    who: str,
+    role: tuple[str, ...],
+    city: str,
+    uscc: str,
+    on: datetime | None,
+    known: datetime | None,
+    as_json: bool,
 ) -> None:
     """Show a case: facts, criteria, clocks, timeline, notices, what may happen next and why the rest may not."""
     if bool(who) != bool(role) or bool(who) != bool(city):
         raise click.UsageError("--as, --role and --city go together: who looks, as what, for which city")
     actor = actor_of(who, role, city, uscc=uscc) if who else None
     workflow = open_workflow(ctx)
+    if on or known:
+        days = {"on": on and on.date(), "known": known and known.date()}
+        past = workflow.books.case_as_of(case, reader=actor, **days)
+        print_json(past) if as_json else print_past(workflow, past)
+        return
     view = workflow.case(case, reader=actor)
     if actor:
         possible = {actor.id: workflow.allowed_events(case, by=actor)}

@@ -13,19 +13,18 @@ import click
 from kjfh_workflow.books.ledger import Wanted
 from kjfh_workflow.books.payments import Result
 from kjfh_workflow.cli.case_pages import print_outcome
-from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json
+from kjfh_workflow.cli.output import DAY, actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.cli.tables import give, reader_options, table_options
 from kjfh_workflow.policy.vocabulary import AwardKind, AwardStatus
 from kjfh_workflow.rules.case import Actor
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 #: What a terminal has room for.
 _SHOWN = ("case", "name", "award", "kind_label", "yuan", "status_label", "article", "words", "paid_on", "voucher")
 _CHANGES_SHOWN = ("legal_on", "award", "yuan", "status_label", "words", "approved_by", "paid_on", "voucher", "reason")
 _LIST_SHOWN = ("key", "name", "kind_label", "yuan", "article", "approved_on", "approved_by", "reasons")
 #: What asks for somebody to look into it.
 _TROUBLE = frozenset(Result) - {Result.PAID, Result.PAID_BEFORE, Result.OPEN}
-_known = click.option("--known", type=_DAY, default=None, help="As it was on file at the end of this day.")
+_known = click.option("--known", type=DAY, default=None, help="As it was on file at the end of this day.")
 
 
 @click.group("ledger")
@@ -140,7 +139,7 @@ _ACTS: dict[str, tuple[str, str, tuple[Callable[..., Any], ...]]] = {
         "pay_award",
         "Record that an approved award was paid.",
         (
-            click.option("--paid-on", required=True, type=_DAY, help="The day of the payment."),
+            click.option("--paid-on", required=True, type=DAY, help="The day of the payment."),
             click.option("--voucher", required=True, help="The voucher's number (凭证号)."),
         ),
     ),

@@ -9,13 +9,11 @@ import click
 
 from kjfh_workflow.casework.outbox import Entry, Traced
 from kjfh_workflow.casework.serving import WAYS
-from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.cli.output import DAY, actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.clock import SHANGHAI, local_date
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.store.outbox import State
 from kjfh_workflow.store.outbox_desk import UNROUTED, Wanted
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group("outbox")
@@ -133,7 +131,7 @@ def resend(ctx: click.Context, notice: str, channel: str, reason: str, actor: Ac
 @outbox_command.command("discard")
 @click.argument("notice", default="")
 @click.option("--channel", default="", help="Only on this channel; otherwise on all that have not sent it.")
-@click.option("--before", type=_DAY, default=None, help="Instead of NOTICE: all of the city from before this day "
+@click.option("--before", type=DAY, default=None, help="Instead of NOTICE: all of the city from before this day "
               "for which no channel has been chosen yet.")  # fmt: skip
 @click.option("--reason", required=True, help="Why; it stands in the log.")
 @actor_options
@@ -159,7 +157,7 @@ def discard(
 @outbox_command.command("serve")
 @click.argument("notice")
 @click.option("--how", required=True, type=click.Choice(WAYS), help="The way of service (送达方式).")
-@click.option("--on", required=True, type=_DAY, help="The day.")
+@click.option("--on", required=True, type=DAY, help="The day.")
 @click.option("--by", "served_by", required=True, help="Who served it.")
 @click.option("--received-by", default="", help="Who received it.")
 @click.option("--note", default="", help="Number of the receipt, witnesses, newspaper.")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: A calendar day as an option: 2021-03-01.
+DAY = click.DateTime(["%Y-%m-%d"])
 #: Width where the output is no terminal: a file or a pipe is not cut.
 _WIDE = 160
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from itertools import cycle
 from typing import Any
 
 from kjfh_workflow.clock import SHANGHAI
@@ -24,6 +25,7 @@ from kjfh_workflow.policy.vocabulary import (
     AwardStatus,
     CaseKind,
     EffectName,
+    Level,
     Reckoning,
     Role,
     Side,
@@ -46,13 +48,21 @@ def rehearse(pack: PolicyPack, renderer: Renderer) -> list[Problem]:
     day = max(force.effective_from, force.adverse_from or force.effective_from)
     found: dict[Problem, None] = {}
     for sending in sendings(pack):
-        memory = memory_of(pack, sending.kind, day)
-        case = Case(f"{pack.city}-{day:%y%m%d}-abc234", pack.city, sending.kind, pack.version, memory=memory)
-        for evidence in variants(pack, sending):
+        for evidence, level in _tried(pack, sending):
+            memory = memory_of(pack, sending.kind, day, level)
+            case = Case(f"{pack.city}-{day:%y%m%d}-abc234", pack.city, sending.kind, pack.version, memory=memory)
             for to in sending.to:
                 for message in _complaints(renderer, draft(pack, sending, to, case, day, evidence, calendar), sending):
                     found[Problem(f"{pack.name}/templates/{sending.notice}", sending.key, message)] = None
     return [*found]
+
+
+def _tried(pack: PolicyPack, sending: Sending) -> Iterator[tuple[dict[str, Any], Level]]:
+    """The evidence in its variants; and of a title, both at the city's own level and above."""
+    tried = [*variants(pack, sending)]
+    if sending.kind is CaseKind.INCUBATOR and len(tried) == 1:
+        tried *= 2
+    yield from zip(tried, cycle((Level.LOCAL, Level.NATIONAL)), strict=False)
 
 
 def draft(

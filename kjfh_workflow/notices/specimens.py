@@ -85,13 +85,13 @@ def specimens(pack: PolicyPack) -> dict[str, Any]:
     return {str(name): value for name, value in named.items()}
 
 
-def memory_of(pack: PolicyPack, kind: CaseKind, day: date) -> dict[str, Any]:
-    """What a case of *kind* would remember on *day*, whatever its state."""
+def memory_of(pack: PolicyPack, kind: CaseKind, day: date, level: Level) -> dict[str, Any]:
+    """What a case of *kind* would remember on *day*, whatever its state; of a title, held at *level*."""
     known = specimens(pack)
     memory: dict[str, Any] = {"name": _NAME, "uscc": _USCC, "type": known["type"], "opened_on": day.isoformat()}
     if kind is CaseKind.INCUBATOR:
         graded = {str(day.year - 1): {"grade": str(Grade.UNQUALIFIED), "on": day.isoformat()}}
-        memory |= {"level": str(Level.LOCAL), "failed_years": 1, "recognised_on": day.isoformat(), "grades": graded}
+        memory |= {"level": str(level), "failed_years": 1, "recognised_on": day.isoformat(), "grades": graded}
         memory["awards"] = {award.key: award.as_data() for award in awards_on(pack, day, AwardStatus.SCHEDULED)}
     elif kind is CaseKind.CHANGE:
         memory |= {"what": known["what"], "occurred_on": day.isoformat(), "late_days": known["late_days"]}

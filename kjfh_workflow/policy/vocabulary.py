@@ -340,6 +340,7 @@ class Ungraded(StrEnum):
     DEFERRED = "deferred"
     REFUSED = "refused"
     LEFT_ROUND = "left_round"  #: it had left the assessment before the round closed
+    NOT_IN_ROUND = "not_in_round"  #: it was not on the roster
 
 
 class ChangeKind(StrEnum):

@@ -251,9 +251,10 @@ def _apply_grade(act: Act, memory: Memory) -> dict[str, Any]:
 
 
 def _close_ungraded(act: Act, memory: Memory) -> dict[str, Any]:
-    """It had left the round: the year stays without a grade, which breaks a run of failed years."""
+    """It is not in the round: the year stays without a grade, which breaks a run of failed years."""
     final = memory.get("grades", {}).get(str(act.evidence[Field.YEAR]))
-    return _entered(act, memory, final or {"grade": NOT_GRADED, "reason": str(Ungraded.LEFT_ROUND)})
+    reason = act.evidence.get(Field.REASON, str(Ungraded.LEFT_ROUND))
+    return _entered(act, memory, final or {"grade": NOT_GRADED, "reason": reason})
 
 
 def _entered(act: Act, memory: Memory, entry: Mapping[str, Any]) -> dict[str, Any]:

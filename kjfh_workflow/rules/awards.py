@@ -45,6 +45,7 @@ __all__ = [
     "ledger_changes",
     "newly_proposed",
     "top_up",
+    "waits_for",
 ]
 #: What passes the year's assessment.
 _PASSED = frozenset(Grade) - {Grade.UNQUALIFIED}
@@ -206,6 +207,11 @@ def _own_title_of(memory: Mapping[str, Any]) -> int | None:
     year = date.fromisoformat(day).year if day else None
     came_above = memory.get("registered") and str(year) in memory.get("recognised_above", {})
     return None if came_above else year
+
+
+def waits_for(memory: Mapping[str, Any], year: int) -> bool:
+    """Whether an instalment is scheduled for the assessment of *year*."""
+    return any(award.year == year and award.status is AwardStatus.SCHEDULED for award in awards_of(memory).values())
 
 
 def _settle_instalment(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:

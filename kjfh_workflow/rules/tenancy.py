@@ -78,6 +78,8 @@ def _tenant_eligible(act: Act) -> Iterator[Refusal]:
 def _graduation_ground(act: Act) -> Iterator[Refusal]:
     """Yuyao art. 7: a tenant graduates on any one of the grounds; where the text has none, nothing is tested."""
     grounds = act.pack.identity.graduation
+    if Field.GROUNDS not in act.evidence:
+        return  # what could not be read has been complained about
     if grounds and not grounds_met(act.pack, act.evidence.get(Field.GROUNDS, {}), act.today):
         labels = "；".join(ground.label for ground in grounds)
         code = RefusalCode.NO_GRADUATION_GROUND
