@@ -204,18 +204,18 @@ class Wanting:
     def _level(self, _: Mapping[str, Any]) -> str:
         held = self.title.level if self.title else None
         higher = LEVELS[LEVELS.index(held) + 1 :] if held else LEVELS
-        return str(self.pick(higher or LEVELS))
+        return str(self.pick(higher if higher and self.pick(range(6)) else LEVELS))
 
     _to_level = _level
 
     def _decided_on(self, _: Mapping[str, Any]) -> date:
-        return self.today - timedelta(days=self.pick((0, 40, 400)))
+        return self.today - timedelta(days=self.pick((0, 0, 40, 400, -1)))
 
     def _occurred_on(self, _: Mapping[str, Any]) -> date:
-        return self.today - timedelta(days=self.pick((0, 10, 35, 100, 400)))
+        return self.today - timedelta(days=self.pick((0, 10, 35, 100, 400, -1)))
 
     def _paid_on(self, _: Mapping[str, Any]) -> date:
-        return self.today - timedelta(days=self.pick((0, 3)))
+        return self.today - timedelta(days=self.pick((0, 0, 3, -1)))
 
     def _report(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"在孵企业": 12, "营收": Decimal("1.50")}
@@ -427,6 +427,8 @@ class Chronicle:
         )  # fmt: skip
         life.said = {**life.said, **effects.get("set", {})}
         assert told.source == life.state
+        for name in ("decided_on", "paid_on", "occurred_on"):
+            assert date.fromisoformat(told.evidence.get(name, "2000-01-01")) <= told.on, "what is on file has happened"
         assert told.on <= told.noticed_on
         self._on_the_graph(life, told)
         if life.kind is CaseKind.INCUBATOR:
@@ -1045,7 +1047,7 @@ class Town:
         if opened is None:
             return
         for event, role in _STRAIGHT:
-            if not self._act(pick, opened.case, event, [person(city, role)], good=True):
+            if not self._act(pick, opened.case, event, [person(city, role)] * 5 + [person(city, "hats")], good=True):
                 return
 
     def somebody_is_registered(self, pick: Pick) -> None:

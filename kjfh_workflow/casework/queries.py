@@ -109,7 +109,10 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
         notices=registry.notices_of(tx, case_id),
         bans=bans,
         children=cases.find(tx, Reads(everything=True), Filter(parent=case_id), limit=_MOST_CHILDREN),
-        warnings=_warnings(case, rows, bans, office.moment(tx)),
+        warnings=[
+            *_warnings(case, rows, bans, office.moment(tx)),
+            *_named_elsewhere(tx, case, facts if reader is None or reader.is_official else None),
+        ],
     )
 
 
@@ -166,6 +169,15 @@ def banned_until(tx: CoreTransaction, city: str, uscc: str, day: date) -> date |
     """The last barred day of an operator in a city, if it is barred on *day*."""
     until = registry.banned_until(tx, city, uscc)
     return until if until is not None and day <= until else None
+
+
+def _named_elsewhere(tx: CoreTransaction, case: Case, facts: Facts | None) -> list[str]:
+    """Firms that two operators name: no reason to refuse, and somebody should look."""
+    if facts is None:
+        return []
+    names = {tenant.uscc: tenant.name for tenant in facts.tenants}
+    found = registry.named_elsewhere(tx, case)
+    return [f"{names[row['uscc']]}同时列在{row['name']}的名单（{row['id']}）" for row in found]
 
 
 def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], moment: Moment) -> list[str]:

@@ -136,10 +136,13 @@ def differences(tx: CoreTransaction, folded: Iterable[Folded]) -> Iterator[Probl
     for uscc, name in registry.all_organisations(tx):
         if (uscc, name) not in names:
             yield Problem(f"organisation {uscc}", "name", f"is {name!r}, which no case has")
+    named = registry.all_named(tx)
     for digest, body in registry.all_documents(tx):
         documents.discard(digest)
         if canonical.digest(body) != digest:
             yield Problem(f"document {digest}", "", "its content is not what its digest says")
+        elif named.get(digest, []) != registry.firms_in(body):
+            yield Problem(f"document {digest}", "named firms", "are not those that the facts name")
     for digest in sorted(documents):
         yield Problem(f"document {digest}", "", "was handed in, but is not on file")
 
@@ -180,6 +183,7 @@ def _of_case(tx: CoreTransaction, folded: Folded) -> Iterator[Problem]:
         "name": case.name,
         "opened_on": date.fromisoformat(case.memory["opened_on"]),
         "parent": case.parent or None,
+        "facts": case.facts or None,
     }
     yield from _compared(place, "", stored, expected)
     alarms = {(r["timer"], r["sequence"], r["alarm"]): r for r in timers.of_case(tx, case.id)}

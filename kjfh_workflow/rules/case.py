@@ -70,6 +70,11 @@ class Actor:
         office = self.city if OFFICE_ROLES & {*self.roles} else ""
         return Reads(Role.AUDITOR in self.roles, office, applicant)
 
+    @property
+    def is_official(self) -> bool:
+        """Whether the actor belongs to an office, and not only to an operator."""
+        return bool({*self.roles} & {*OFFICE_ROLES, Role.AUDITOR})
+
     def may_read(self, case: Case) -> bool:
         """Whether this case is the actor's to see."""
         reads = self.reads()

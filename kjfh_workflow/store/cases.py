@@ -37,7 +37,7 @@ _UPDATE = Prepared(
     .values(
         {
             column: bindparam(column)
-            for column in ("state", "version", "head", "memory", "slot", "type", "level", "name", "changed_at")
+            for column in ("state", "version", "head", "memory", "slot", "type", "level", "name", "facts", "changed_at")
         }
     )
 )
@@ -89,6 +89,7 @@ def save(tx: Transaction, before: Case, after: Case, slot: str | None, at: datet
         "type": after.type,
         "level": after.level,
         "name": after.name,
+        "facts": after.facts or None,
         "changed_at": at,
     }
     if before.version == 0:

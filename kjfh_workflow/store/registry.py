@@ -8,9 +8,21 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
+from kjfh_workflow import canonical
+from kjfh_workflow.rules.case import Case
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import bans, confirmations, documents, notices, numbers, organisations, outbox
+from kjfh_workflow.store.schema import (
+    bans,
+    cases,
+    confirmations,
+    documents,
+    named_firms,
+    notices,
+    numbers,
+    organisations,
+    outbox,
+)
 
 _KNOWN_ORGANISATION = Prepared(
     select(organisations.c.uscc).where(organisations.c.uscc == bindparam("uscc")).with_for_update()
@@ -22,6 +34,7 @@ _BANNED_UNTIL = Prepared(
 _ADD_BAN = Prepared(insert(bans))
 _HAS_DOCUMENT = Prepared(select(documents.c.digest).where(documents.c.digest == bindparam("digest")))
 _ADD_DOCUMENT = Prepared(insert(documents))
+_ADD_NAMED = Prepared(insert(named_firms))
 _READ_DOCUMENT = Prepared(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
 _ADD_NOTICE = Prepared(insert(notices))
 _ADD_TO_OUTBOX = Prepared(insert(outbox).values(notice_id=bindparam("notice_id"), next_at=bindparam("next_at")))
@@ -83,9 +96,41 @@ def all_organisations(tx: CoreTransaction) -> list[tuple[str, str]]:
 
 
 def add_document(tx: Transaction, digest: str, body: str) -> None:
-    """Keep a document under its digest; the same document is kept once."""
+    """Keep facts under their digest, with the firms they name; the same facts are kept once."""
     if tx.fetch(_HAS_DOCUMENT, digest=digest) is None:
         tx.run(_ADD_DOCUMENT, digest=digest, body=body)
+        tx.write(_ADD_NAMED, [{"uscc": uscc, "digest": digest} for uscc in firms_in(body)])
+
+
+def firms_in(body: str) -> list[str]:
+    """The codes of the firms that facts name as tenants, each once."""
+    return sorted({tenant["uscc"] for tenant in canonical.loads(body)["tenants"]})
+
+
+def all_named(tx: CoreTransaction) -> dict[str, list[str]]:
+    """Digest of facts → the codes on file as named in them."""
+    found: dict[str, list[str]] = {}
+    for row in tx.connection.execute(select(named_firms).order_by(named_firms.c.uscc)):
+        found.setdefault(row.digest, []).append(row.uscc)
+    return found
+
+
+def named_elsewhere(tx: CoreTransaction, case: Case) -> list[dict[str, Any]]:
+    """Firms in the case's facts that another operator's facts in force in the city name too: uscc, case, operator."""
+    mine, other = named_firms.alias("mine"), named_firms.alias("other")
+    query = (
+        select(mine.c.uscc, cases.c.id, cases.c.name)
+        .join(other, other.c.uscc == mine.c.uscc)
+        .join(cases, cases.c.facts == other.c.digest)
+        .where(
+            mine.c.digest == case.facts,
+            cases.c.city == case.city,
+            cases.c.uscc != case.uscc,
+            cases.c.slot.is_not(None),
+        )
+        .order_by(mine.c.uscc, cases.c.id)
+    )
+    return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
 def document(tx: Transaction, digest: str) -> str | None:

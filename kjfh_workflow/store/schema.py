@@ -3,8 +3,8 @@
 Their names begin with ``kjfh_``, because they may live beside a host program's own.
 
 ``history``, ``documents``, ``notices``, ``bans``, ``checkpoints``, ``confirmations``, ``holiday_notices``,
-``recounts``, ``letters``, ``delivery_log``, ``services``, ``addresses``, ``ledger``, ``rounds``, ``roster`` and
-``misconduct`` are append-only: the database itself refuses
+``recounts``, ``letters``, ``delivery_log``, ``services``, ``addresses``, ``ledger``, ``rounds``, ``roster``,
+``misconduct`` and ``named_firms`` are append-only: the database itself refuses
 UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and ``timers`` the index of
 its alarms: both can be computed again and compared (``kjfh verify``). ``outbox`` and ``deliveries`` say what has still
 to be done; what has been done stands in ``delivery_log``.
@@ -64,7 +64,10 @@ cases = Table(
     Column("changed_at", Instant, nullable=False),
     # The case that it belongs to: of a change, a promotion or a tenancy, the incubator.
     Column("parent", String(64)),
+    # Digest of the facts in force.
+    Column("facts", String(64)),
     Index("ix_kjfh_cases_parent", "parent"),
+    Index("ix_kjfh_cases_facts", "facts"),
     Index("ix_kjfh_cases_city_kind_state", "city", "kind", "state"),
     Index("ix_kjfh_cases_uscc", "uscc"),
 )
@@ -105,6 +108,15 @@ documents = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("body", Text, nullable=False),
+)
+
+# Which firms the facts name as tenants, so that one named by two operators can be shown.
+named_firms = Table(
+    "kjfh_named_firms",
+    metadata,
+    Column("uscc", String(18), primary_key=True),
+    Column("digest", String(64), ForeignKey("kjfh_documents.digest"), primary_key=True),
+    Index("ix_kjfh_named_firms_digest", "digest"),
 )
 
 timers = Table(

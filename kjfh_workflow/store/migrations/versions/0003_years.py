@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,7 +19,10 @@ _ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add the tables; cases that are on file belong to no other."""
     op.add_column("kjfh_cases", sa.Column("parent", sa.String(length=64), nullable=True))
+    op.add_column("kjfh_cases", sa.Column("facts", sa.String(length=64), nullable=True))
     op.create_index("ix_kjfh_cases_parent", "kjfh_cases", ["parent"])
+    op.create_index("ix_kjfh_cases_facts", "kjfh_cases", ["facts"])
+    _firms()
     _money()
     _rounds()
     op.create_table(
@@ -38,9 +43,36 @@ def upgrade() -> None:
         sa.UniqueConstraint("request_id", name=op.f("uq_kjfh_misconduct_request_id")),
         sqlite_autoincrement=True,
     )
-    keys = {"kjfh_ledger": "id", "kjfh_rounds": "city, year, act", "kjfh_roster": "city, year, case_id"}
-    for statement in refuse_changes(op.get_bind().dialect.name, {**keys, "kjfh_misconduct": "id"}):
+    append_only = {
+        "kjfh_named_firms": "uscc, digest",
+        "kjfh_ledger": "id",
+        "kjfh_rounds": "city, year, act",
+        "kjfh_roster": "city, year, case_id",
+        "kjfh_misconduct": "id",
+    }
+    for statement in refuse_changes(op.get_bind().dialect.name, append_only):
         op.execute(statement)
+
+
+def _firms() -> None:
+    """Which firms the facts on file name, and which facts are in force in which case."""
+    op.create_table(
+        "kjfh_named_firms",
+        sa.Column("uscc", sa.String(length=18), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["digest"], ["kjfh_documents.digest"], name=op.f("fk_kjfh_named_firms_digest")),
+        sa.PrimaryKeyConstraint("uscc", "digest", name=op.f("pk_kjfh_named_firms")),
+    )
+    op.create_index("ix_kjfh_named_firms_digest", "kjfh_named_firms", ["digest"])
+    bind = op.get_bind()
+    for digest, body in bind.execute(sa.text("SELECT digest, body FROM kjfh_documents")).all():
+        named = {tenant["uscc"] for tenant in json.loads(body)["tenants"]}
+        for uscc in sorted(named):
+            insert = sa.text("INSERT INTO kjfh_named_firms (uscc, digest) VALUES (:uscc, :digest)")
+            bind.execute(insert, {"uscc": uscc, "digest": digest})
+    for case, memory in bind.execute(sa.text("SELECT id, memory FROM kjfh_cases")).all():
+        if facts := json.loads(memory).get("facts"):
+            bind.execute(sa.text("UPDATE kjfh_cases SET facts = :facts WHERE id = :id"), {"facts": facts, "id": case})
 
 
 def _money() -> None:
