@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +24,7 @@ from typing import Any
 from benchmarks import province_report, targets
 from benchmarks.life import Act
 from benchmarks.province_life import CITIES, ENTERS_ON, FIRST_YEAR, Province
-from benchmarks.province_looks import closing, looked, opening, proving, size_on_disk
+from benchmarks.province_looks import Stopwatch, closing, looked, opening, proving, size_on_disk
 from benchmarks.province_report import CROWDING, Round, Size, Stage
 from benchmarks.province_spool import Floor, Tape, noted, read, rows_of
 from benchmarks.targets import Target
@@ -137,24 +136,24 @@ class _Run:
 
     def _acts(self, kind: str, acts: Iterator[Act]) -> None:
         while chunk := list(islice(acts, _CHUNK)):
-            started = time.perf_counter()
+            watch = Stopwatch()
             for act in chunk:
                 act()
-            self._note(kind, len(chunk), time.perf_counter() - started)
+            self._note(kind, len(chunk), *watch.read())
 
     def _tick(self, day: date) -> None:
         self._province.on(day)
-        started = time.perf_counter()
+        watch = Stopwatch()
         ticked = self._workflow.tick()
-        seconds = time.perf_counter() - started
+        seconds = watch.read()
         assert not ticked.failing, ticked.failing[:3]
-        self._note("tick (alarms)", ticked.rung, seconds)
+        self._note("tick (alarms)", ticked.rung, *seconds)
 
-    def _note(self, kind: str, acts: int, seconds: float) -> None:
+    def _note(self, kind: str, acts: int, seconds: float, cpu_seconds: float) -> None:
         floor = self._floor.send(self._tape)
         self._tape.clear()
         if acts:
-            self._stages.append(Stage(kind, acts, seconds, floor))
+            self._stages.append(Stage(kind, acts, seconds, cpu_seconds, floor))
 
     def _round(self, event: str, year: int, day: date) -> None:
         """Each city's in a process of its own, which is watched for its memory."""
@@ -163,7 +162,8 @@ class _Run:
             use_case = opening if event == "open_round" else closing
             done: Round = _alone(use_case, self._target, _PRODUCT, city, year, day, self._spool)
             self._rounds.append(done)
-            self._stages.append(Stage(event, done.members, done.seconds, self._floor.send(read(self._spool))))
+            floor = self._floor.send(read(self._spool))
+            self._stages.append(Stage(event, done.members, done.seconds, done.cpu_seconds, floor))
 
 
 def _alone(work: Any, *arguments: Any) -> Any:

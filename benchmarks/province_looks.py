@@ -25,6 +25,17 @@ from kjfh_workflow.clock import FixedClock, office_hour
 _STATUS = Path("/proc/self/status")
 
 
+class Stopwatch:
+    """Seconds that pass, and those of the processor in this process: what others do on the machine is not in them."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        """Both, since it was made."""
+        return time.perf_counter() - self._started[0], time.process_time() - self._started[1]
+
+
 def opening(target: Target, name: str, city: str, year: int, day: date, spool: Path) -> Round:
     """Open a city's round; what is written goes into *spool* as well."""
     return _round("open_round", target, name, city, year, day, spool)
@@ -41,11 +52,11 @@ def _round(event: str, target: Target, name: str, city: str, year: int, day: dat
         lead = people(city)["lead"]
         act = workflow.rounds.open if event == "open_round" else workflow.rounds.close
         before = _megabytes("VmRSS")
-        started = time.perf_counter()
+        watch = Stopwatch()
         done = act(city, year, by=lead)
-        seconds = time.perf_counter() - started
+        seconds = watch.read()
         workflow.close()
-    return Round(event, city, year, done.members, seconds, before, _megabytes("VmHWM"))
+    return Round(event, city, year, done.members, *seconds, before, _megabytes("VmHWM"))
 
 
 def proving(target: Target, name: str, day: date) -> Proof:

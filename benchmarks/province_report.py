@@ -17,6 +17,8 @@ class Stage:
     kind: str
     acts: int
     seconds: float
+    #: Of the processor, by the product's own process.
+    cpu_seconds: float
     floor_seconds: float
 
 
@@ -29,6 +31,7 @@ class Round:
     year: int
     members: int
     seconds: float
+    cpu_seconds: float
     #: Megabytes of the process, before and at most.
     before: float
     peak: float
@@ -70,6 +73,10 @@ class Size:
         """Acts a second; a round's members a second. 0 where it did not happen."""
         return sum(stage.acts for stage in self.of(kind)) / sum((s.seconds for s in self.of(kind)), 1e-9)
 
+    def cpu(self, kind: str) -> float:
+        """Milliseconds of the processor for each act, the database server's not among them."""
+        return 1000 * sum(stage.cpu_seconds for stage in self.of(kind)) / (sum(s.acts for s in self.of(kind)) or 1)
+
     def of_floor(self, kind: str) -> float:
         """The median of the ratios stage by stage, so that noise which hits a stage hits both sides."""
         return median([stage.floor_seconds / stage.seconds for stage in self.of(kind)] or [0.0])
@@ -79,9 +86,9 @@ class Size:
         return max(done.peak - done.before for done in self.rounds if done.event == event)
 
     def crowded(self) -> float:
-        """Admissions a second to an incubator that has ever so many firms, by those to one that has few."""
-        rates = [stage.acts / stage.seconds for stage in self.of(CROWDING)] or [1.0]
-        return rates[-1] / rates[0]
+        """What an admission costs where ever so many firms are, by what it costs where few are."""
+        each = [stage.cpu_seconds / stage.acts for stage in self.of(CROWDING)] or [1.0]
+        return each[-1] / each[0]
 
 
 def page(sizes: Sequence[Size]) -> Iterator[str]:
@@ -92,17 +99,19 @@ def page(sizes: Sequence[Size]) -> Iterator[str]:
 
 def _target(sizes: Sequence[Size]) -> Iterator[str]:
     yield f"\n### {sizes[0].target}: {sizes[0].settings}\n"
+    yield "a second (of the floor), milliseconds of CPU each; growth of both\n"
     yield f"| incubators (tenancies): |{''.join(f' {s.incubators:,} ({s.tenancies:,}) |' for s in sizes)} growth |"
     yield f"| --- |{' ---: |' * (len(sizes) + 1)}"
     for kind in dict.fromkeys(stage.kind for size in sizes for stage in size.stages):
-        cells = " | ".join(f"{size.rate(kind):,.0f} ({size.of_floor(kind):.2f})" for size in sizes)
-        yield f"| {kind}, a second (of the floor) | {cells} | {_growth([size.rate(kind) for size in sizes])} |"
+        cells = " | ".join(f"{s.rate(kind):,.0f} ({s.of_floor(kind):.2f}) {s.cpu(kind):.2f}" for s in sizes)
+        growth = [_growth([size.rate(kind) for size in sizes]), _growth([size.cpu(kind) for size in sizes])]
+        yield f"| {kind} | {cells} | {' '.join(growth)} |"
     yield from _numbers(sizes)
 
 
 def _numbers(sizes: Sequence[Size]) -> Iterator[str]:
     asked: dict[str, tuple[str, Callable[[Size], float]]] = {
-        "all to one: the last 500 by the first": ("{:.2f}", Size.crowded),
+        "all to one: CPU of the last 500 by the first": ("{:.2f}", Size.crowded),
         "acts in all": ("{:,.0f}", lambda s: sum(stage.acts for stage in s.stages)),
         "largest round, members": ("{:,.0f}", lambda s: max(done.members for done in s.rounds)),
         "open_round, MB besides": ("{:,.0f}", lambda s: s.peak("open_round")),

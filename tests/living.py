@@ -204,7 +204,8 @@ class Wanting:
     def _level(self, _: Mapping[str, Any]) -> str:
         held = self.title.level if self.title else None
         higher = LEVELS[LEVELS.index(held) + 1 :] if held else LEVELS
-        return str(self.pick(higher if higher and self.pick(range(6)) else LEVELS))
+        upward = higher and self.pick(range(6)) > 0
+        return str(self.pick(higher if upward else LEVELS))
 
     _to_level = _level
 
@@ -1135,7 +1136,7 @@ class Town:
             return
         life = pick(lives)
         award = self.case(life.id).memory["awards"][pick(sorted(life.awards))]
-        event = pick(_MONEY.get(award["status"], _ALL_MONEY)) if pick((True, True, False)) else pick(_ALL_MONEY)
+        event = pick(_MONEY.get(award["status"], ALL_MONEY)) if pick((True, True, False)) else pick(ALL_MONEY)
         edge = next(e for e in life.machine.edges_of[event] if life.state in e.sources)
         wanting = self._wanting(pick, life.id, event)
         evidence = {**wanting.evidence(edge), **chosen_award(award)}
@@ -1161,8 +1162,8 @@ class Town:
             return
         leaving = {event: machine.edges_from[event, case.state] for event in machine.events_from(case.state)}
         events = [event for event, edges in leaving.items() if any(_by_people(edge) for edge in edges)]
-        money = [event for event in events if event in _ALL_MONEY]
-        events = [event for event in events if event not in _ALL_MONEY]
+        money = [event for event in events if event in ALL_MONEY]
+        events = [event for event in events if event not in ALL_MONEY]
         if not events or (money and pick(range(8)) == 0):
             events = money
         if not events:
@@ -1230,7 +1231,7 @@ _MONEY = {
     "approved": ("pay_award", "pay_award", "pay_award", "hold_award", "release_award", "lapse_award"),
     "paid": ("reverse_award", "pay_award"),
 }  # fmt: skip
-_ALL_MONEY = ("approve_award", "pay_award", "release_award", "hold_award", "lapse_award", "reverse_award")
+ALL_MONEY = ("approve_award", "pay_award", "release_award", "hold_award", "lapse_award", "reverse_award")
 _MOVES = (
     "some_time", "some_time", "some_time", "some_time", "somebody_is_recognised", "something_happens",
     "something_happens", "something_happens_to_a_title", "something_happens_to_a_title", "something_begins",

@@ -17,6 +17,8 @@ from tests.commands import LEAD, Kjfh
 
 LEAD_CIXI = Actor.of("cixi-lead", "tech_lead", "cixi")
 FINANCE_CIXI = Actor.of("cixi-finance", "finance", "cixi")
+#: What scenarios have no words for (``test_articles``): the targets of the plan.
+ARTICLES = {"cixi": ["一"]}
 MISCONDUCT = {"person": "张评审", "finding": "收受申报单位财物", "document_no": "余纪〔2021〕5号"}
 
 

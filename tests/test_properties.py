@@ -52,7 +52,8 @@ def recognised(town: Town, city: str, award_yuan: Decimal | None = None) -> str:
     assert opened
     do(town, opened.case, "accept", "tech_clerk")
     do(town, opened.case, "pass_preliminary", "tech_clerk", findings="all_met")
-    do(town, opened.case, "endorse", "finance", **({"award_yuan": award_yuan} if award_yuan is not None else {}))
+    granted: dict[str, Any] = {} if award_yuan is None else {"award_yuan": award_yuan}
+    do(town, opened.case, "endorse", "finance", **granted)
     done = town.try_act(opened.case, "endorse", person(city, "tech_lead"), {})
     assert done
     return done.opened["incubator"]
@@ -135,7 +136,8 @@ def test_a_round_closes_exactly_if_a_naive_count_keeps_the_quota(data: st.DataOb
     for case in members:
         grade = data.draw(st.sampled_from(["excellent", "qualified"]))
         score = data.draw(st.sampled_from([None, Decimal(80), Decimal("90.5")]))
-        assert do(town, case, "propose_grade", "tech_clerk", grade=grade, **({"score": score} if score else {}))
+        scored: dict[str, Any] = {"score": score} if score else {}
+        assert do(town, case, "propose_grade", "tech_clerk", grade=grade, **scored)
         proposed.append((grade, score))
     inside = [score for grade, score in proposed if grade == "excellent"]
     outside = {score for grade, score in proposed if grade != "excellent"} - {None}

@@ -25,7 +25,7 @@ from kjfh_workflow.resources import states_dir
 from kjfh_workflow.store import history
 from kjfh_workflow.store import ledger as ledgers
 from tests.bureau import ARTICLE, MATERIALS, facts, uscc
-from tests.living import Town, fresh_bureau, person, restored, saved
+from tests.living import ALL_MONEY, Town, fresh_bureau, person, restored, saved
 
 CATALOG = Catalog.load([states_dir()], lambda _city, _notice: True)
 ARROWS = [
@@ -38,7 +38,6 @@ ARROWS = [
 FACTS = {"yuyao": "yuyao-strong", "cixi": "cixi-incubator"}
 START = date(2021, 3, 1)
 SITE_VISIT = {"visitors": ["甲", "乙"], "finding": "已核查"}
-MONEY = ("approve_award", "pay_award", "release_award", "hold_award", "lapse_award", "reverse_award")
 
 
 def _town() -> Town:
@@ -508,7 +507,7 @@ def _change_told(tour: Tour, edge: Edge, source: str) -> None:
     tour.settled(change, "note" if tour.city == "cixi" else told)
 
 
-@recipe(CaseKind.INCUBATOR, *MONEY)
+@recipe(CaseKind.INCUBATOR, *ALL_MONEY)
 def _money(tour: Tour, edge: Edge, source: str) -> None:
     """An approved award is held and released; then it goes as far as the event."""
     tour.title()
