@@ -50,6 +50,15 @@ def people(city: str) -> dict[str, Actor]:
     return {name: Actor.of(f"{city}-{name}", role, city, name=f"{city}-{name}") for name, role in roles.items()}
 
 
+def registration(operator: Actor, type_: str, number: int = 0) -> dict[str, Any]:
+    """What is known of a title that is older than the system."""
+    return {
+        "name": operator.name, "uscc": operator.uscc, "type": type_,
+        "level": "ningbo" if number % 20 in (4, 5) else "local", "decided_on": _TITLE_SINCE.isoformat(),
+        "document_no": f"科〔2020〕{number + 1}号", "township": _TOWNSHIPS[number % len(_TOWNSHIPS)],
+    }  # fmt: skip
+
+
 class Province:
     """The people of both cities, acting on a workflow whose clock they set."""
 
@@ -73,15 +82,10 @@ class Province:
             yield partial(self._register, number, CITIES[number % len(CITIES)], Applicant(number))
 
     def _register(self, number: int, city: str, applicant: Applicant) -> None:
-        above = number % 20 in (4, 5)
-        evidence = {
-            "name": applicant.name, "uscc": applicant.uscc, "type": "makerspace" if number % 3 else "incubator",
-            "level": "ningbo" if above else "local", "document_no": f"科〔2020〕{number + 1}号",
-            "decided_on": _TITLE_SINCE.isoformat(), "township": _TOWNSHIPS[number % len(_TOWNSHIPS)],
-        }  # fmt: skip
+        operator = Actor.of(f"op-{number}", "applicant", city, name=applicant.name, uscc=applicant.uscc)
+        evidence = registration(operator, "makerspace" if number % 3 else "incubator", number)
         lead = self._people[city]["lead"]
         case = self.workflow.open_case("incubator", "register_title", by=lead, evidence=evidence).case
-        operator = Actor.of(f"op-{number}", "applicant", city, name=applicant.name, uscc=applicant.uscc)
         self.titles[case] = Title(number, city, case, operator)
 
     def admitting(self, per_title: int) -> Iterator[Act]:

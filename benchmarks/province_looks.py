@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.province_life import CITIES, Province, people
+from benchmarks.province_life import CITIES, Province, people, registration
 from benchmarks.province_report import Proof, Round
 from benchmarks.province_spool import File, noted
 from benchmarks.targets import Target
@@ -74,8 +74,8 @@ def proving(target: Target, name: str, day: date) -> Proof:
 def looked(workflow: Workflow, province: Province) -> dict[str, float]:
     """What is looked at → seconds, once each and for both cities."""
     some, crowded = next(iter(province.titles)), province.crowded
-    clerk, cashier = people(province.titles[some].city)["clerk"], people(crowded.city)["cashier"]
-    payment = {"kind": "annual", "year": 2021, "paid_on": "2021-12-25", "voucher": "1"}
+    clerk, lead = people(province.titles[some].city)["clerk"], people(crowded.city)["lead"]
+    another = registration(crowded.operator, "makerspace")
 
     def both(look: Callable[[str], Any]) -> Callable[[], Any]:
         return lambda: [look(city) for city in CITIES]
@@ -94,7 +94,9 @@ def looked(workflow: Workflow, province: Province) -> dict[str, float]:
         "one incubator": lambda: workflow.case(some),
         "its allowed events": lambda: workflow.allowed_events(some, by=clerk),
         "the crowded one": lambda: workflow.case(crowded.case),
-        "a payment to it, tried": lambda: workflow.preview(crowded.case, "pay_award", by=cashier, evidence=payment),
+        "another title for it, tried": lambda: workflow.preview_open(
+            "incubator", "register_title", by=lead, evidence=another
+        ),
     }
     return {what: _seconds(look) for what, look in looks.items()}
 

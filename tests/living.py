@@ -51,7 +51,7 @@ _WEIRD: tuple[Any, ...] = (
     ["x", "x"], {"x": {"y": 1}}, date(1900, 1, 1), date(2150, 1, 1), Decimal("NaN"), Decimal("0.001"), "national",
 )  # fmt: skip
 #: Optional on paper, asked for all the same.
-_NEEDED = ("findings", "materials", "rectify_by", "reason")
+_NEEDED = ("findings", "materials", "rectify_by")
 _FIELDS = ("软件", "生物医药", "智能制造")
 
 
@@ -140,7 +140,8 @@ class Wanting:
         """Good evidence for an edge: all that it needs, and some of what it takes besides."""
         given: dict[str, Any] = {}
         for name, required in edge.fields.items():
-            if required or name in _NEEDED or self.pick((True, False)):
+            needed = required or name in _NEEDED or given.get("grade") == "not_graded"
+            if needed or self.pick((True, False)):
                 made = self._make(name, given)
                 if made is not None:
                     given[name] = made
@@ -451,7 +452,8 @@ class Chronicle:
         ]
         assert fits, "never off the graph"
         told_of = {notice for notice, _, _ in told.effects.get("notices", ())}
-        fits = [edge for edge in fits if {*edge.notify} <= told_of] or fits
+        fits = [edge for edge in fits if {*edge.notify} <= told_of]
+        assert fits, "everybody is told who is to be told"
         best = max(fits, key=lambda edge: len(edge.notify))
         self.edges_taken.add((life.city, life.kind, life.machine.edges.index(best)))
         if told.role not in ("timer", "case"):
@@ -477,6 +479,17 @@ class Chronicle:
             assert told.evidence.get("reason"), "a second return says why"
         if told.source in ("correction", "lapsed") and told.event == "resubmit":
             assert told.target == [act for act in life.acts if act.target == "correction"][-1].source
+
+        if told.event == "report_change" and told.source == NEW:
+            due = self._report_due(life, told.evidence["occurred_on"])
+            assert life.said["late_days"] == (max(0, (told.on - due).days) if due else 0), "late by so many days"
+
+    def _report_due(self, life: Life, occurred_on: str) -> date | None:
+        """Yuyao art. 13: a month, from the day of issue on; Cixi 三（四）: three months."""
+        occurred, since = date.fromisoformat(occurred_on), life.pack.identity.in_force.adverse_from
+        if since and occurred < since:
+            return None
+        return china().next_workday(add_months(occurred, 1 if life.city == "yuyao" else 3))
 
     def banned_until(self, city: str, code: str) -> date | None:
         """The last day on which an operator may not apply; only Yuyao bars anybody."""
@@ -763,13 +776,7 @@ class Chronicle:
                 ]
                 return date.fromisoformat(orders[-1]["rectify_by"])
             case "change_report_due":
-                occurred = date.fromisoformat(
-                    life.acts[-1].evidence.get("occurred_on") or life.acts[0].evidence["occurred_on"]
-                )
-                since = life.pack.identity.in_force.adverse_from
-                if since and occurred < since:
-                    return None
-                return china().next_workday(add_months(occurred, 1 if life.city == "yuyao" else 3))
+                return self._report_due(life, life.acts[0].evidence["occurred_on"])
             case "incubation_limit":
                 if extended := [act for act in life.acts if act.event == "extend"]:
                     return date.fromisoformat(extended[-1].evidence["until"])
@@ -855,6 +862,11 @@ class Town:
         """Cases of these kinds (of all, by default) in the order in which they were opened."""
         lives = self.chronicle.lives.values()
         return [one.id for one in lives if (not kinds or one.kind in kinds) and (not city or one.city == city)]
+
+    def going_on(self, *kinds: CaseKind) -> list[str]:
+        """Those that are not over."""
+        lives = self.chronicle.lives
+        return [one for one in self.ids(*kinds) if not lives[one].machine.states[lives[one].state].final]
 
     def fingerprint(self) -> list[Any]:
         """Changes with anything on file."""
@@ -1058,26 +1070,32 @@ class Town:
         self._open(pick, CaseKind.INCUBATOR, "register_title", city, number, by)
 
     def something_happens(self, pick: Pick) -> None:
-        """Some event of some case, mostly by somebody who may."""
-        if found := self.ids():
+        """Some event of some case, mostly of one that goes on, by somebody who may."""
+        if found := (self.going_on() if pick(range(4)) else self.ids()):
             case = pick(found)
             self._event(pick, case, fitting=pick((True, True, True, True, False)))
 
+    def an_application_goes_on(self, pick: Pick) -> None:
+        """Some event of an application by somebody who may."""
+        if found := self.going_on(CaseKind.APPLICATION):
+            self._event(pick, pick(found), fitting=True)
+
     def something_happens_to_a_title(self, pick: Pick) -> None:
         """Some event of some incubator by somebody who may."""
-        if found := self.ids(CaseKind.INCUBATOR):
+        if found := self.going_on(CaseKind.INCUBATOR):
             self._event(pick, pick(found), fitting=True)
 
     def something_goes_on(self, pick: Pick) -> None:
         """Some event of a promotion, a change or a tenancy by somebody who may."""
-        if found := self.ids(*_CHILDREN):
+        if found := self.going_on(*_CHILDREN):
             self._event(pick, pick(found), fitting=True)
 
     def something_begins(self, pick: Pick) -> None:
         """A promotion, a change or a tenancy under some incubator."""
-        if not (found := self.ids(CaseKind.INCUBATOR)):
+        titles = self.going_on(CaseKind.INCUBATOR) if pick(range(6)) else self.ids(CaseKind.INCUBATOR)
+        if not titles:
             return
-        parent = self.case(pick(found))
+        parent = self.case(pick(titles))
         kind = pick(_CHILDREN)
         machine = self.workflow.catalog.pinned(parent.city, parent.policy).machines[kind]
         event = pick(machine.events_from(NEW))
@@ -1136,7 +1154,7 @@ class Town:
             return
         life = pick(lives)
         award = self.case(life.id).memory["awards"][pick(sorted(life.awards))]
-        event = pick(_MONEY.get(award["status"], ALL_MONEY)) if pick((True, True, False)) else pick(ALL_MONEY)
+        event = pick(MONEY.get(award["status"], ALL_MONEY)) if pick((True, True, False)) else pick(ALL_MONEY)
         edge = next(e for e in life.machine.edges_of[event] if life.state in e.sources)
         wanting = self._wanting(pick, life.id, event)
         evidence = {**wanting.evidence(edge), **chosen_award(award)}
@@ -1225,7 +1243,8 @@ _REQUESTS = count()
 _OVER = 2
 _STRAIGHT = (("accept", "tech_clerk"), ("pass_preliminary", "tech_clerk"), ("endorse", "finance"),
              ("endorse", "tech_lead"))  # fmt: skip
-_MONEY = {
+#: Status of an award → what Finance may do with it.
+MONEY = {
     "scheduled": ("lapse_award",), "proposed": ("approve_award", "approve_award", "hold_award", "lapse_award"),
     "held": ("release_award", "release_award", "lapse_award"),
     "approved": ("pay_award", "pay_award", "pay_award", "hold_award", "release_award", "lapse_award"),
@@ -1237,5 +1256,5 @@ _MOVES = (
     "something_happens", "something_happens_to_a_title", "something_happens_to_a_title", "something_begins",
     "something_goes_on", "something_goes_on", "a_year_is_assessed", "a_year_is_assessed", "some_money_moves",
     "some_money_moves", "some_money_moves", "somebody_applies", "somebody_is_registered", "a_round_opens",
-    "a_round_closes", "misconduct_is_recorded",
+    "a_round_closes", "an_application_goes_on", "misconduct_is_recorded",
 )  # fmt: skip

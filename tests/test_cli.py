@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import click
+import openpyxl
 import pytest
 
 from kjfh_workflow import __version__
@@ -48,7 +49,7 @@ COMMANDS = dict(leaves(cli))
 
 def test_every_command_of_the_issue_is_there() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
-        "case list", "case show", "case do", "case preview",
+        "case list", "case show", "case open", "case do", "case preview",
         "import", "template", "play", "demo", "tick", "verify",
         "policy check", "policy show", "policy graph", "policy diff", "policy coverage", "policy open-questions",
         "policy confirm",
@@ -57,6 +58,11 @@ def test_every_command_of_the_issue_is_there() -> None:
         "notice list", "notice show", "notice preview", "notice letter",
         "outbox list", "outbox show", "outbox retry", "outbox resend", "outbox discard", "outbox serve",
         "address set", "address list", "inbox list", "inbox show", "inbox read",
+        "round open", "round close", "round list", "round show", "tenants import",
+        "register", "integrity list", "integrity record", "targets",
+        "report yearly", "report township", "report overdue",
+        "ledger list", "ledger forecast", "ledger by-year", "ledger pay-list", "ledger reconcile",
+        "ledger approve", "ledger pay", "ledger release", "ledger hold", "ledger lapse", "ledger reverse",
     }  # fmt: skip
 
 
@@ -795,9 +801,19 @@ def test_the_coverage_says_of_every_article_who_deals_with_it_and_what_exercises
     covered = {row["number"]: row for row in kjfh.json("policy", "coverage", "yuyao", "--scenarios", SCENARIOS)}
     assert len(covered) == 17
     assert {"yuyao/fraud_ban", "time/18_two_bans"} <= {*covered["第十四条"]["scenarios"]}
-    assert covered["第七条"]["scenarios"] == []
-    assert covered["第一条"]["coded_in"] == []
+    assert "years/yuyao_graduate_grounds" in covered["第七条"]["scenarios"]
+    assert "graduation.income" in covered["第七条"]["coded_in"]
+    assert "years/yuyao_change_found" in covered["第十三条"]["scenarios"]
+    assert [row["coded_in"] for row in (covered["第一条"], covered["第三条"])] == [[], []]
     assert all(row["scenarios"] == [] for row in kjfh.json("policy", "coverage", "yuyao"))
+
+
+@pytest.mark.parametrize("city", ["yuyao", "cixi"])
+def test_the_coverage_leaves_no_article_to_a_later_release(kjfh: Kjfh, city: str) -> None:
+    for row in kjfh.json("policy", "coverage", city, "--scenarios", SCENARIOS):
+        assert row["handling"] in ("coded", "person", "not_applicable"), row["number"]
+        assert bool(row["coded_in"]) == (row["handling"] == "coded"), row["number"]
+        assert row["note"] or row["handling"] == "coded", f"{row['number']} says why nothing is coded"
 
 
 def test_a_broken_scenario_stops_the_coverage(kjfh: Kjfh) -> None:
@@ -928,36 +944,111 @@ def test_play_without_files_is_wrong_usage(kjfh: Kjfh) -> None:
     assert kjfh("play").code == 2
 
 
-def test_the_demo_takes_both_cities_to_recognition_and_proves_it(kjfh: Kjfh) -> None:
-    out = kjfh.ok("demo", "--folder", "shown")
-    assert "application.xlsx 工作表“申请表” 第5行: 统一社会信用代码" in out
-    assert out.count("✗ ") == 3
-    assert "[finding_missing]" in out
-    assert "[over_cap]" in out
-    assert out.count("立案：") == 2
-    assert "history verified:" in out
-    assert "holds: True" in out
-    kjfh.url = "sqlite:///shown/kjfh-demo.db"
+#: The day on which the demo ends.
+DEMO_ENDS = date(2024, 12, 30)
+#: Why somebody is refused in the demo, in order.
+DEMO_REFUSALS = [
+    ["finding_missing"], ["not_authorised"], ["over_cap"],
+    ["same_person"], ["evidence_invalid"], ["no_graduation_ground"], ["evidence_missing"], ["same_person"],
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo's folder, and what it printed: told once, looked at by several tests."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run("demo", "--folder", "shown", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "shown", done.stdout
+
+
+@pytest.fixture
+def shown(kjfh: Kjfh, played: tuple[Path, str]) -> str:
+    """What the demo printed; its folder is here, and the command looks at its database on its last day."""
+    shutil.copytree(played[0], "shown")
+    kjfh.url, kjfh.day = "sqlite:///shown/kjfh-demo.db", DEMO_ENDS
+    return played[1]
+
+
+def test_the_demo_takes_both_cities_to_recognition_and_proves_it(kjfh: Kjfh, shown: str) -> None:
+    assert "application.xlsx 工作表“申请表” 第5行: 统一社会信用代码" in shown
+    assert shown.count("被拒绝，什么也没有改变：") == shown.count("✗ ") == len(DEMO_REFUSALS)
+    assert all(f"[{code}]" in shown for codes in DEMO_REFUSALS for code in codes)
+    assert shown.count("立案：") == 2
+    assert "history verified:" in shown
+    assert "holds: True" in shown
     assert kjfh.ok("verify").endswith("everything holds\n")
-    assert [row["state"] for row in kjfh.json("case", "list")] == [*["recognized"] * 4, "lapsed"]
 
 
-def test_the_demo_s_deadlines_end_as_its_docket_says_and_its_letters_lie_in_a_folder(kjfh: Kjfh) -> None:
-    out = kjfh.ok("demo", "--folder", "shown")
-    assert "此后无人办理" in out
-    assert "逾期未补正，视为撤回" in out
-    kjfh.url = "sqlite:///shown/kjfh-demo.db"
+def test_the_demo_lives_on_until_each_city_has_lost_a_title(kjfh: Kjfh, shown: str) -> None:
+    assert sorted((row["city"], row["kind"], row["state"]) for row in kjfh.json("case", "list")) == [
+        ("cixi", "application", "recognized"), ("cixi", "incubator", "promoted"), ("cixi", "incubator", "revoked"),
+        ("yuyao", "application", "lapsed"), ("yuyao", "application", "recognized"), ("yuyao", "change", "kept"),
+        ("yuyao", "incubator", "revoked"), ("yuyao", "promotion", "recognized_above"),
+        ("yuyao", "tenancy", "graduated"),
+    ]  # fmt: skip
+    rounds = [(row["city"], row["year"], row["act"]) for row in kjfh.json("round", "list")]
+    assert rounds == [
+        (city, year, act)
+        for city, years in (("cixi", [2022]), ("yuyao", [2021, 2022, 2023, 2024]))
+        for year in years
+        for act in ("open_round", "close_round")
+    ]
+    sent = {row["notice"] for row in kjfh.json("notice", "list")}
+    assert {
+        "round_opened", "grade_announced", "unqualified_warning", "rectification_ordered", "rectification_reminder",
+        "rectification_overdue", "revocation_proposed", "revoked", "promotion_recommended", "promotion_recorded",
+        "change_received", "change_kept", "award_proposed",
+    } <= sent  # fmt: skip
+
+
+def test_the_demo_ends_with_the_books_on_the_screen_and_in_a_workbook(kjfh: Kjfh, shown: str) -> None:
+    end = shown[shown.index("━━ 结果 ━━") :]
+    assert all(title in end for title in ("资格名录", "奖励台账", "奖励资金预测", "慈溪市目标进展"))
+    assert "2024-12-30至2025-12-30没有到期的期限" in end, "the docket of whom nobody waits for"
+    assert all(money in end for money in ("180,000.00", "80,000.00", "400,000.00"))
+    sheets = openpyxl.load_workbook(Path("shown/books.xlsx")).worksheets
+    tables = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in sheets}
+    for title, columns, words in (
+        ("资格名录", ("city_label", "case"), ("register",)),
+        ("资格名录 2", ("city_label", "case"), ("register", "--on", "2022-12-31")),
+        ("奖励台账", ("city_label", "case"), ("ledger", "list")),
+        ("奖励资金预测", ("city_label", "year"), ("ledger", "forecast")),
+    ):
+        rows = kjfh.json(*words)["rows"]
+        assert rows, title
+        assert [row[:2] for row in tables[title][1:]] == [[row[name] for name in columns] for row in rows], title
+    targets, *_ = kjfh.json("targets", "--city", "cixi", "--on", "2023-12-31")
+    assert [row[0] for row in tables["慈溪市目标进展"][1:]] == [row["label"] for row in targets["rows"]]
+
+
+def test_the_demo_s_money_is_in_the_ledger_to_the_last_yuan(kjfh: Kjfh, shown: str) -> None:
+    rows = kjfh.json("ledger", "list")["rows"]
+    assert sorted((row["city"], row["award"], row["yuan"], row["status"]) for row in rows) == [
+        ("cixi", "recognition/2021/0", "800000.00", "held"),
+        ("cixi", "recognition/2021/1", "180000.00", "paid"),
+        ("cixi", "recognition/2022/2", "60000.00", "lapsed"),
+        ("cixi", "recognition/2023/3", "60000.00", "lapsed"),
+        ("yuyao", "annual/2021/0", "80000.00", "paid"),
+        ("yuyao", "promotion/2022/0/ningbo", "400000.00", "paid"),
+    ], "and no annual award for 2022, the year of the recognition above"
+    assert all(row["approved_by"] and row["voucher"] for row in rows if row["status"] == "paid")
+
+
+def test_the_demo_s_deadlines_end_as_its_docket_says_and_its_letters_lie_in_a_folder(kjfh: Kjfh, shown: str) -> None:
+    assert "此后无人办理" in shown
+    assert "逾期未补正，视为撤回" in shown
     letters = [*Path("shown/letters").glob("*/*.docx")]
-    assert len(letters) == len(kjfh.json("notice", "list")) > 10
+    assert len(letters) == len(kjfh.json("notice", "list")) > 30
 
 
 def test_the_demo_can_be_shown_again_and_as_data(kjfh: Kjfh) -> None:
     first, second = (kjfh.json("demo", "--folder", "shown") for _ in range(2))
     assert second["verified"]["problems"] == []
-    assert len(second["register"]) == len(first["register"]) == 5
+    assert len(second["register"]) == len(first["register"]) == 9
     assert [event.get("event") for event in second["events"]] == [event.get("event") for event in first["events"]]
-    assert [event["refused"] for event in second["events"] if "refused" in event] == [
-        ["finding_missing"],
-        ["not_authorised"],
-        ["over_cap"],
-    ]
+    assert [event["refused"] for event in second["events"] if "refused" in event] == DEMO_REFUSALS
+    assert [*second["books"]] == ["register", "register_then", "ledger", "forecast", "targets"]
+    assert [row["state"] for row in second["books"]["register"]["rows"]] == ["promoted"], "what is left of three"
+    assert len(second["books"]["register_then"]["rows"]) == 3
+    assert second["delivered"]["sent"] == len([*Path("shown/letters").iterdir()])

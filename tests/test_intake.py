@@ -652,10 +652,10 @@ def test_ten_thousand_rows_are_read_in_seconds_and_progress_is_told(folder: Path
 
     repack(folder / "tenants.xlsx", "xl/worksheets/sheet1.xml", multiply)
     told: list[tuple[int, int]] = []
-    began = time.perf_counter()
+    began = time.process_time()  # what others do on the machine meanwhile is not counted
     read = read_folder(folder, lambda done, total: told.append((done, total)))
-    # About 2 s; the bound leaves room for a busy machine.
-    assert time.perf_counter() - began < 15
+    # About 2 s; the bound leaves room for a slow machine.
+    assert time.process_time() - began < 10
     assert len(read.facts["tenants"]) == 10_000
     assert len(told) > 10
     assert [done for done, _ in told] == sorted(done for done, _ in told)

@@ -24,10 +24,6 @@ class _Lives(RuleBasedStateMachine):
 
     town: Town
 
-    @initialize()
-    def open_the_office(self) -> None:
-        self.town = Town(fresh_bureau())
-
     def move(self, name: str, data: st.DataObject) -> None:
         """One move of the town; its choices are hypothesis's."""
         getattr(self.town, name)(_pick(data))
@@ -46,6 +42,10 @@ class _Lives(RuleBasedStateMachine):
 class Lives(_Lives):
     """Everything may happen: to any case, by anybody, with good or broken evidence."""
 
+    @initialize()
+    def open_the_office(self) -> None:
+        self.town = Town(fresh_bureau())
+
     @rule(data=st.data())
     def somebody_applies(self, data: st.DataObject) -> None:
         self.move("somebody_applies", data)
@@ -57,6 +57,10 @@ class Lives(_Lives):
     @rule(data=st.data())
     def somebody_is_registered(self, data: st.DataObject) -> None:
         self.move("somebody_is_registered", data)
+
+    @rule(data=st.data())
+    def an_application_goes_on(self, data: st.DataObject) -> None:
+        self.move("an_application_goes_on", data)
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
@@ -83,10 +87,9 @@ class Years(_Lives):
     """Titles that live on for years: rounds, money, promotions, rectification, revocation."""
 
     @initialize(data=st.data())
-    def titles_are_there(self, data: st.DataObject) -> None:
+    def open_the_office(self, data: st.DataObject) -> None:
         self.town = Town(fresh_bureau())
-        for _ in range(data.draw(st.integers(1, 3), label="titles")):
-            self.town.somebody_is_recognised(_pick(data))
+        self.town.settle(_pick(data))
 
     @rule(data=st.data())
     def something_happens_to_a_title(self, data: st.DataObject) -> None:

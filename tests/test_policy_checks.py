@@ -475,6 +475,11 @@ FLAWS = [
         "policy.toml: numbering.form: '余科孵〔{year}〕{number}号（{number}）' must hold the blanks {year} and "
         "{number} once each",
     ),
+    Flaw(
+        "number_form",
+        edit(POLICY, "〔{year}〕{number}号", "〔{year〕{number}号"),
+        "policy.toml: numbering.form: '余科孵〔{year〕{number}号' must hold the blanks {year} and {number} once each",
+    ),
     # ---- the names in a machine
     Flaw(
         "unknown_state",
@@ -731,7 +736,12 @@ FLAWS = [
     ),
     Flaw(
         "nobody_hands_in",
-        within(TENANCY, 'event = "incubation_over"', 'to = "overstayed"', 'to = "overstayed"\nevidence = ["reason"]'),
+        within(
+            TENANCY,
+            'event = "incubation_over"',
+            'to = "overstayed"',
+            'to = "overstayed"\nevidence = ["reason", "opinion?"]',
+        ),
         "machines/tenancy.toml: edge.incubation_over.evidence: is required, but no person performs this and hands in "
         "'reason'",
     ),

@@ -108,6 +108,14 @@ def test_an_edge_names_who_may_act_and_where_it_leads() -> None:
     assert row[7:9] == ["第八条", "办公惯例（待确认）"]
 
 
+def test_a_period_that_only_the_evidence_gives_says_so(copied: Path) -> None:
+    rewrite(copied / "machines" / "application.toml", "length      = 15\nlength_from", "length_from")
+    row = next(row for row in map(cells, page(load_pack(copied)).splitlines()) if row[0] == "补正期限（申报主体用时）")
+    assert row[2] == "按“补正工作日数”"
+    states = {g.attrib["data-state"]: g for g in groups(drawn(load_pack(copied), CaseKind.APPLICATION), "state")}
+    assert "按“补正工作日数”" in [text.text for text in states["correction"].iter(f"{SVG}text")]
+
+
 def test_every_four_eyes_rule_has_its_own_row(pack: PolicyPack) -> None:
     edges = [(machine, edge) for machine in pack.machines.values() for edge in machine.edges if edge.four_eyes]
     assert labels(page(pack), "本环节") == [machine.events[edge.event] for machine, edge in edges]

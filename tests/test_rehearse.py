@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,12 @@ from kjfh_workflow.cli import cli
 from kjfh_workflow.errors import Problem
 from kjfh_workflow.notices.rehearse import draft, rehearse
 from kjfh_workflow.notices.sendings import Sending, sendings
-from kjfh_workflow.notices.specimens import SPECIMENS, specimens
+from kjfh_workflow.notices.specimens import SPECIMENS, awards_on, memory_of, specimens
+from kjfh_workflow.policy.loader import load_pack
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import Field, Role
+from kjfh_workflow.policy.vocabulary import AwardStatus, CaseKind, Field, Level, Role
 from kjfh_workflow.policy.wording import say
-from kjfh_workflow.resources import templates_dir
+from kjfh_workflow.resources import states_dir, templates_dir
 from kjfh_workflow.rules.calendar import china
 from kjfh_workflow.rules.evidence import SHAPES
 from tests.bureau import Bureau
@@ -171,6 +174,19 @@ def test_policy_check_tells_what_the_rehearsal_finds(tmp_path: Path) -> None:
     assert told["packs"] == []
     assert {problem["key"].split(".")[1] for problem in told["problems"]} == {"find_fraud"}
     assert {problem["place"].split("/")[0] for problem in told["problems"]} == {"yuyao", "cixi"}
+
+
+def test_specimens_fit_the_city_s_own_scorecard_and_do_without_its_tables(tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(states_dir() / "yuyao" / "2020-01-01", tmp_path / "yuyao" / "2020-01-01"))
+    with (copied / "policy.toml").open("a", encoding="utf-8") as file:
+        file.write('[[assessment.indicator]]\nid = "growth"\nlabel = "企业增长"\nweight = 100\n')
+        file.write('article = "第十条"\nstatus = "stated"\n')
+    pack, day = load_pack(copied), date(2021, 3, 1)
+    assert {*specimens(pack)["scores"]} == {"growth"}
+    assert awards_on(pack, day, AwardStatus.PROPOSED)
+    bare = replace(pack, identity=pack.identity.model_copy(update={"changes": None, "awards": None}))
+    assert specimens(bare)["what"] == ["name"]
+    assert memory_of(bare, CaseKind.INCUBATOR, day, Level.LOCAL)["awards"] == {}
 
 
 # ---- rehearsed is as real ----------------------------------------------------------------------------------------

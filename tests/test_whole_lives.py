@@ -218,7 +218,7 @@ class Tour:
 
     def decided(self, year: int) -> None:
         """Whoever refused is called unqualified."""
-        more: dict[str, Any] = {"rectify_by": self.town.day + timedelta(days=900)} if self.city == "cixi" else {}
+        more: dict[str, Any] = {"rectify_by": self.town.day + timedelta(days=800)} if self.city == "cixi" else {}
         self.do("decide_ungraded", "tech_lead", year=year, grade="unqualified", reason="拒不参加", **more)
 
     # ---- children ----

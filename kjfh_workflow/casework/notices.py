@@ -14,7 +14,7 @@ from kjfh_workflow.casework.letters import letter_of
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.queries import load_readable
 from kjfh_workflow.errors import NotFound
-from kjfh_workflow.notices.render import Written
+from kjfh_workflow.notices.render import NAMED, Written
 from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Actor, Case, Reads
 from kjfh_workflow.rules.clocks import clocks_of
@@ -24,7 +24,7 @@ from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.letters import Stored
 
 if TYPE_CHECKING:
-    from kjfh_workflow.notices.rehearse import Sending
+    from kjfh_workflow.notices.sendings import Sending
 
 #: Stands before what a preview had to make up.
 SPECIMEN = "〔示例〕"
@@ -82,7 +82,8 @@ def preview(office: Office, tx: CoreTransaction, notice: str, case_id: str, read
     Raises:
         NotFound: no such case, not the reader's to see, or a notice that its pack never sends about such a case.
     """
-    from kjfh_workflow.notices.rehearse import draft, sendings  # noqa: PLC0415 - it brings python-docx along
+    from kjfh_workflow.notices.rehearse import draft  # noqa: PLC0415 - it brings python-docx along
+    from kjfh_workflow.notices.sendings import sendings  # noqa: PLC0415 - as above
 
     case, moment = load_readable(tx, case_id, reader), office.moment(tx)
     pack = office.pack_of(case)
@@ -110,14 +111,16 @@ def _reads(reader: Actor | None) -> Reads:
 
 def _evidence(tx: CoreTransaction, office: Office, case: Case, way: Sending) -> tuple[dict[str, Any], list[str]]:
     """What the act was given when it last happened, or marked specimens of what it requires; and what those are."""
-    from kjfh_workflow.notices.rehearse import least_evidence  # noqa: PLC0415 - as above
+    from kjfh_workflow.notices.sendings import least_evidence  # noqa: PLC0415 - as above
 
     given = next((row.evidence for row in reversed(history.of_case(tx, case.id)) if row.event == way.event), None)
     if given is not None and way.fields:
         return {name: _typed(name, value) for name, value in canonical.loads(given).items()}, []
     pack = office.pack_of(case)
     required = least_evidence(pack, way)
-    return {name: _marked(value) for name, value in required.items()}, [pack.words("fields", name) for name in required]
+    # One of the program's names is put into words; with a mark it would be none.
+    marked = {name: value if name in NAMED else _marked(value) for name, value in required.items()}
+    return marked, [pack.words("fields", name) for name in required]
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -134,7 +137,7 @@ def _marked(value: Any) -> Any:
 
 
 def _proposal(office: Office, case: Case) -> dict[str, str]:
-    from kjfh_workflow.notices.rehearse import specimens  # noqa: PLC0415 - as above
+    from kjfh_workflow.notices.specimens import specimens  # noqa: PLC0415 - as above
 
     known = specimens(office.pack_of(case))
     return {name: _marked(known[name]) for name in (Field.GROUND, Field.ARTICLE)}

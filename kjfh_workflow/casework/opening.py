@@ -23,12 +23,14 @@ def load_templates(templates: Iterable[str | Path] = ()) -> Renderer:
     return Renderer([*map(Path, templates), resources.templates_dir()])
 
 
-def load_catalog(states: Iterable[str | Path] = (), templates: Iterable[str | Path] = ()) -> Catalog:
-    """The program's policy packs, and the bureau's over them.
+def load_catalog(states: Iterable[str | Path] | Catalog = (), templates: Iterable[str | Path] = ()) -> Catalog:
+    """The program's policy packs, and the bureau's over them; or those that somebody has loaded already.
 
     Raises:
         PolicyError: with every problem of every pack.
     """
+    if isinstance(states, Catalog):
+        return states
     return Catalog.load([resources.states_dir(), *map(Path, states)], load_templates(templates).has_template)
 
 

@@ -67,7 +67,7 @@ class CaseView:
     #: Every ban of the operator, of every city: another city's does not bind here, but the clerk is shown it,
     #: without the other city's case.
     bans: list[dict[str, Any]]
-    #: The cases that belong to it, newest first: id, kind, state, … as in lists.
+    #: The first cases that belong to it, by id: id, kind, state, … as in lists.
     children: list[dict[str, Any]]
     #: Texts a clerk should see.
     warnings: list[str]

@@ -33,7 +33,7 @@ from kjfh_workflow.store.rounds import CLOSED, OPENED
 
 #: So many incubators are held in memory, and their rows sent together.
 _BATCH = 200
-#: Told how many of how many are done.
+#: Told how many of how many are done; of 0 where nobody knows yet.
 Progress = Callable[[int, int], None]
 
 
@@ -137,7 +137,7 @@ def open_round(
         _perform(asked, case, {Field.YEAR: asked.year})
         rounds.enroll(tx, city, asked.year, [case.id])
         enrolled += 1
-        progress(enrolled, enrolled)
+        progress(enrolled, 0)
     tx.flush()
     row = asked.row(titles, enrolled)
     rounds.add(tx, row)

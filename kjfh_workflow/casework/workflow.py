@@ -56,7 +56,7 @@ class Workflow:
         database: a URL (``sqlite:///kjfh.db``, ``postgresql://…``), a SQLAlchemy engine of the host's, or a
             ``Database``.
         states: folders of policy packs that come before the program's own; a pack of the same city and version
-            replaces it.
+            replaces it. Or a ``Catalog``, to load them once for several.
         templates: folders of notice templates that come before the program's own.
         channels: how notices leave: a ``channels.toml``, or ``Channels``. Without them letters wait in the outbox, and
             whoever they are for can read them in the inbox.
@@ -73,7 +73,7 @@ class Workflow:
         self,
         database: str | Engine | Database,
         *,
-        states: Iterable[str | Path] = (),
+        states: Iterable[str | Path] | Catalog = (),
         templates: Iterable[str | Path] = (),
         channels: str | Path | Channels | None = None,
         clock: Clock | None = None,

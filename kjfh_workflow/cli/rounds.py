@@ -97,4 +97,4 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        yield lambda done, of: bar.update(task, completed=done, total=of or None)

@@ -16,8 +16,8 @@ from kjfh_workflow.clock import SHANGHAI
 from kjfh_workflow.errors import PolicyError, Problem
 from kjfh_workflow.notices.letters import StoredNotice, make_letter
 from kjfh_workflow.notices.render import Letter, Renderer, Written, sender
-from kjfh_workflow.notices.sendings import Sending, least_evidence, sendings, variants
-from kjfh_workflow.notices.specimens import awards_on, memory_of, order_of, proposal_of, specimens
+from kjfh_workflow.notices.sendings import Sending, sendings, variants
+from kjfh_workflow.notices.specimens import awards_on, memory_of, order_of, proposal_of
 from kjfh_workflow.policy.machine import Timer
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import (
@@ -38,8 +38,6 @@ from kjfh_workflow.rules.clocks import EXPIRE, Clock, clocks_of
 from kjfh_workflow.rules.deadlines import chinese
 from kjfh_workflow.rules.reckoning import reckon
 from kjfh_workflow.rules.turning import Turn, turn
-
-__all__ = ["Sending", "draft", "least_evidence", "rehearse", "sendings", "specimens"]
 
 
 def rehearse(pack: PolicyPack, renderer: Renderer) -> list[Problem]:

@@ -32,7 +32,7 @@ from kjfh_workflow.rules.deadlines import chinese
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 #: Evidence that comes as one of the program's names, or as a list of them → the section of the words for them.
-_NAMED = {"grade": "grades", "level": "levels", "to_level": "levels", "what": "changes", "kind": "awards"}
+NAMED = {"grade": "grades", "level": "levels", "to_level": "levels", "what": "changes", "kind": "awards"}
 
 #: The files of a template folder.
 _PARTS = ("subject.txt", "title.txt", "body.txt")
@@ -144,7 +144,7 @@ class Letter:
 
     def _in_words(self, field_name: str, value: Any) -> Any:
         not_graded = field_name == "reason" and self.evidence.get("grade") == NOT_GRADED
-        section = "ungraded" if not_graded else _NAMED.get(field_name)
+        section = "ungraded" if not_graded else NAMED.get(field_name)
         if section is None:
             return value
         if isinstance(value, str):

@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from kjfh_workflow.errors import Problem
 from kjfh_workflow.policy.clock_checks import clock_complaints
 from kjfh_workflow.policy.family_checks import family_complaints
-from kjfh_workflow.policy.graph import opening_edge, reachable, steps, told_edges
+from kjfh_workflow.policy.graph import reachable, steps, told_edges
 from kjfh_workflow.policy.hearing_checks import hearing_complaints
 from kjfh_workflow.policy.machine import Edge, Machine, Timer
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.needs_checks import needs_complaints
 from kjfh_workflow.policy.vocabulary import NEW, SAME, Branch, CaseKind, EffectName, Field, Role
 from kjfh_workflow.policy.wording import hint, say
-
-__all__ = ["MachineCheck", "opening_edge"]
 
 #: What only a person may do: nothing is ever approved by timeout.
 _APPROVALS = frozenset(

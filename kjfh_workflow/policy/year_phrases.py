@@ -66,9 +66,8 @@ def _assessment(pack: PolicyPack, provision: Provision) -> str:
             return f"连续{provision.years}个日历年度不合格的，取消资格"
         case years.Needed():
             return f"最近一次考核{pack.words('grades', provision.grade)}以上的，可以推荐申报上级认定"
-        case years.Indicator():
-            return f"考核指标：{provision.label}（{provision.weight.normalize():f}分）"
-    raise TypeError(f"no words for {type(provision).__name__}")
+    assert isinstance(provision, years.Indicator), "the only one left"  # noqa: S101
+    return f"考核指标：{provision.label}（{provision.weight.normalize():f}分）"
 
 
 def _award(pack: PolicyPack, key: str, provision: Provision) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import GuardRefused, Refusal, TransitionNotAllowed
+from kjfh_workflow.policy.graph import opening_edge
 from kjfh_workflow.policy.machine import Timer
-from kjfh_workflow.policy.machine_checks import opening_edge
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.part import Provision
 from kjfh_workflow.policy.vocabulary import (

@@ -1,6 +1,6 @@
 """The proposal to cancel a title: on which ground, under which article, by whom; and how it ends.
 
-Whether and how the holder is heard is the machine's (``policy.machine_checks``).
+Whether and how the holder is heard is the machine's (``policy.hearing_checks``).
 """
 
 from __future__ import annotations

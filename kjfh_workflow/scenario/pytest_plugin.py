@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kjfh_workflow.errors import InputError
 
 if TYPE_CHECKING:
+    from kjfh_workflow.policy.catalog import Catalog
     from kjfh_workflow.scenario.play import Played
     from kjfh_workflow.scenario.words import Vocabulary
 
-_WORDS = pytest.StashKey["Vocabulary"]()
+_PACKS = pytest.StashKey["tuple[Catalog, Vocabulary]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,9 +58,10 @@ class _ScenarioItem(pytest.Item):
         from kjfh_workflow.scenario.play import play  # noqa: PLC0415
         from kjfh_workflow.scenario.read import read_scenario  # noqa: PLC0415
 
-        folders = _folders(self.config)
-        scenario = read_scenario(self.path, _words(self.config))
-        failed = [_told(played) for played in play(scenario, **folders) if not played.held]
+        catalog, words = _packs(self.config)
+        scenario = read_scenario(self.path, words)
+        templates = self.config.getini("kjfh_templates")
+        failed = [_told(played) for played in play(scenario, states=catalog, templates=templates) if not played.held]
         if failed:
             raise StepFailed("\n".join(failed))
 
@@ -78,17 +80,15 @@ class _ScenarioItem(pytest.Item):
         return self.path, None, f"scenario {self.path.parent.name}/{self.name}"
 
 
-def _folders(config: pytest.Config) -> dict[str, Any]:
-    return {"states": config.getini("kjfh_states"), "templates": config.getini("kjfh_templates")}
-
-
-def _words(config: pytest.Config) -> Vocabulary:
-    if _WORDS not in config.stash:
+def _packs(config: pytest.Config) -> tuple[Catalog, Vocabulary]:
+    """The packs and their words, read once."""
+    if _PACKS not in config.stash:
         from kjfh_workflow.casework.opening import load_catalog  # noqa: PLC0415
         from kjfh_workflow.scenario.words import Vocabulary  # noqa: PLC0415
 
-        config.stash[_WORDS] = Vocabulary.of(load_catalog(**_folders(config)))
-    return config.stash[_WORDS]
+        catalog = load_catalog(config.getini("kjfh_states"), config.getini("kjfh_templates"))
+        config.stash[_PACKS] = catalog, Vocabulary.of(catalog)
+    return config.stash[_PACKS]
 
 
 def _told(played: Played) -> str:

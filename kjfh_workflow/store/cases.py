@@ -13,7 +13,7 @@ from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case, Reads
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.prepared import Prepared, named
 from kjfh_workflow.store.schema import cases
 
 #: What a ``Case`` is made of, in the order that ``case_of`` takes.
@@ -29,6 +29,7 @@ CASE_COLUMNS = (
 )
 _ONE = select(*CASE_COLUMNS).where(cases.c.id == bindparam("id"))
 _READ = Prepared(_ONE)
+_ALL_COLUMNS = Prepared(select(*cases.columns).where(cases.c.id == bindparam("id")))
 _LOCK = Prepared(_ONE.with_for_update())
 _INSERT = Prepared(insert(cases))
 _UPDATE = Prepared(
@@ -169,5 +170,5 @@ def all_ids(tx: CoreTransaction) -> list[str]:
 
 def columns_of(tx: CoreTransaction, case_id: str) -> dict[str, Any] | None:
     """All columns of a case's row, to compare."""
-    row = tx.connection.execute(select(cases).where(cases.c.id == case_id)).mappings().one_or_none()
-    return None if row is None else dict(row)
+    row = tx.fetch(_ALL_COLUMNS, id=case_id)
+    return None if row is None else named(cases.columns, row)

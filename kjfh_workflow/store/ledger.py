@@ -17,7 +17,7 @@ from kjfh_workflow.policy.vocabulary import AwardStatus
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.prepared import Prepared, named
 from kjfh_workflow.store.schema import cases, ledger
 
 _COLUMNS = tuple(column for column in ledger.columns if column.name != "id")
@@ -41,7 +41,7 @@ def add(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
 def newest(tx: Transaction, case_id: str, award: str) -> dict[str, Any] | None:
     """How one award stands; None if the case has no such award."""
     row = tx.fetch(_NEWEST, case_id=case_id, award=award)
-    return None if row is None else _read(dict(zip((column.name for column in _COLUMNS), row, strict=True)))
+    return None if row is None else _read(named(_COLUMNS, row))
 
 
 def current(

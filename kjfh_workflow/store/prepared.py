@@ -6,10 +6,10 @@ constructs (portable SQL, types and all) and pays for them once. What the statem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ClauseElement, Dialect, Select
+from sqlalchemy import ClauseElement, ColumnElement, Dialect, Select
 from sqlalchemy.sql.base import Executable
 
 _Convert = Callable[[Any], Any] | None
@@ -87,3 +87,8 @@ def _row(compiled: _Compiled, row: Sequence[Any]) -> Sequence[Any]:
     for index, convert in compiled.results:
         values[index] = convert(values[index])
     return values
+
+
+def named(columns: Iterable[ColumnElement[Any]], row: Sequence[Any]) -> dict[str, Any]:
+    """A fetched row by the names of its columns."""
+    return dict(zip((column.name for column in columns), row, strict=True))

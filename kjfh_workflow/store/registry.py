@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from kjfh_workflow import canonical
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.prepared import Prepared, named
 from kjfh_workflow.store.schema import (
     bans,
     cases,
@@ -36,6 +36,9 @@ _HAS_DOCUMENT = Prepared(select(documents.c.digest).where(documents.c.digest == 
 _ADD_DOCUMENT = Prepared(insert(documents))
 _ADD_NAMED = Prepared(insert(named_firms))
 _READ_DOCUMENT = Prepared(select(documents.c.body).where(documents.c.digest == bindparam("digest")))
+_NOTICES_OF = Prepared(
+    select(*notices.columns).where(notices.c.case_id == bindparam("case_id")).order_by(notices.c.version, notices.c.id)
+)
 _ADD_NOTICE = Prepared(insert(notices))
 _ADD_TO_OUTBOX = Prepared(insert(outbox).values(notice_id=bindparam("notice_id"), next_at=bindparam("next_at")))
 _NEXT_NUMBER = Prepared(
@@ -166,8 +169,7 @@ def next_number(tx: Transaction, city: str, year: int) -> int:
 
 def notices_of(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
     """A case's notices in order of queueing."""
-    query = select(notices).where(notices.c.case_id == case_id).order_by(notices.c.version, notices.c.id)
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+    return [named(notices.columns, row) for row in tx.fetch_all(_NOTICES_OF, case_id=case_id)]
 
 
 def add_confirmation(tx: CoreTransaction, values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.store.cases import CASE_COLUMNS, case_of
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.prepared import Prepared, named
 from kjfh_workflow.store.schema import cases, roster, rounds
 
 OPENED, CLOSED = "open_round", "close_round"
@@ -72,7 +72,7 @@ def enroll(tx: Transaction, city: str, year: int, case_ids: Iterable[str]) -> No
 
 def acts(tx: Transaction, city: str, year: int) -> dict[str, dict[str, Any]]:
     """``open_round`` and ``close_round`` of a round, as far as they have happened."""
-    return {row[2]: _named(row) for row in tx.fetch_all(_ACTS, city=city, year=year)}
+    return {row[2]: named(rounds.columns, row) for row in tx.fetch_all(_ACTS, city=city, year=year)}
 
 
 def hold(tx: Transaction, city: str, year: int) -> None:
@@ -83,7 +83,7 @@ def hold(tx: Transaction, city: str, year: int) -> None:
 def by_request(tx: Transaction, request_id: str) -> dict[str, Any] | None:
     """What a request wrote, or None."""
     row = tx.fetch(_BY_REQUEST, request_id=request_id)
-    return None if row is None else _named(row)
+    return None if row is None else named(rounds.columns, row)
 
 
 def all_acts(tx: CoreTransaction, city: str = "") -> list[dict[str, Any]]:
@@ -114,7 +114,3 @@ def whole_roster(tx: CoreTransaction) -> Iterator[dict[str, Any]]:
     """Every row of every round's roster."""
     for row in tx.connection.execute(select(roster).execution_options(yield_per=1000)).mappings():
         yield dict(row)
-
-
-def _named(row: Any) -> dict[str, Any]:
-    return dict(zip((column.name for column in rounds.columns), row, strict=True))

@@ -66,10 +66,12 @@ cases = Table(
     Column("parent", String(64)),
     # Digest of the facts in force.
     Column("facts", String(64)),
-    Index("ix_kjfh_cases_parent", "parent"),
+    Index("ix_kjfh_cases_parent", "parent", "id"),
     Index("ix_kjfh_cases_facts", "facts"),
     Index("ix_kjfh_cases_city_kind_state", "city", "kind", "state"),
-    Index("ix_kjfh_cases_uscc", "uscc"),
+    Index("ix_kjfh_cases_city_kind_id", "city", "kind", "id"),
+    # An operator has few applications and titles, and may have very many tenancies.
+    Index("ix_kjfh_cases_uscc", "uscc", "kind"),
 )
 
 history = Table(

@@ -14,7 +14,7 @@ from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock
 from kjfh_workflow.store.cases import CASE_COLUMNS, case_of
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.prepared import Prepared, named
 from kjfh_workflow.store.schema import cases, timer_failures, timers
 
 ARMED, FIRED, CANCELLED = "armed", "fired", "cancelled"
@@ -86,6 +86,9 @@ _RUNNING = Prepared(
     .distinct()
     .order_by(timers.c.case_id)
     .limit(bindparam("at_most"))
+)
+_OF_CASE = Prepared(
+    select(*timers.columns).where(timers.c.case_id == bindparam("case_id")).order_by(timers.c.rings_at, timers.c.timer)
 )
 _IS_ARMED = Prepared(select(timers.c.due).where(*_THIS_CLOCK, timers.c.alarm == bindparam("alarm_is")))
 
@@ -197,5 +200,4 @@ def next_ring(tx: CoreTransaction) -> datetime | None:
 
 def of_case(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
     """All alarms of a case, in order of ringing."""
-    query = select(timers).where(timers.c.case_id == case_id).order_by(timers.c.rings_at, timers.c.timer)
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+    return [named(timers.columns, row) for row in tx.fetch_all(_OF_CASE, case_id=case_id)]

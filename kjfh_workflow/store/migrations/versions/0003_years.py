@@ -20,7 +20,10 @@ def upgrade() -> None:
     """Add the tables; cases that are on file belong to no other."""
     op.add_column("kjfh_cases", sa.Column("parent", sa.String(length=64), nullable=True))
     op.add_column("kjfh_cases", sa.Column("facts", sa.String(length=64), nullable=True))
-    op.create_index("ix_kjfh_cases_parent", "kjfh_cases", ["parent"])
+    op.create_index("ix_kjfh_cases_parent", "kjfh_cases", ["parent", "id"])
+    op.create_index("ix_kjfh_cases_city_kind_id", "kjfh_cases", ["city", "kind", "id"])
+    op.drop_index("ix_kjfh_cases_uscc", table_name="kjfh_cases")
+    op.create_index("ix_kjfh_cases_uscc", "kjfh_cases", ["uscc", "kind"])
     op.create_index("ix_kjfh_cases_facts", "kjfh_cases", ["facts"])
     _firms()
     _money()
