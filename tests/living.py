@@ -477,9 +477,9 @@ class Chronicle:
             assert banned is None or told.on > banned, "who is barred does not apply"
         if told.event == "return_for_correction" and any(act.event == told.event for act in life.acts):
             assert told.evidence.get("reason"), "a second return says why"
-        if told.source in ("correction", "lapsed") and told.event == "resubmit":
-            assert told.target == [act for act in life.acts if act.target == "correction"][-1].source
-
+        if told.event == "resubmit":
+            returned = [act.source for act in life.acts if act.event == "return_for_correction"]
+            assert told.target == returned[-1], "back to where it was returned from"
         if told.event == "report_change" and told.source == NEW:
             due = self._report_due(life, told.evidence["occurred_on"])
             assert life.said["late_days"] == (max(0, (told.on - due).days) if due else 0), "late by so many days"
@@ -989,7 +989,8 @@ class Town:
         if days and self.steps > 5 * len(self._evenings) and len(self._evenings) < self.evenings:
             self._evenings[self.day] = self._books(None)
         self.day += timedelta(days=days)
-        self.bureau.clock.instant = datetime.combine(self.day, hour, SHANGHAI)
+        now = datetime.combine(self.day, hour, SHANGHAI)
+        self.bureau.clock.instant = max(now, self.bureau.clock.instant)
         self.story.append(f"{self.day} {hour} {'tick' if tick else 'no tick'}")
         if tick:
             self.tick()

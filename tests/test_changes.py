@@ -263,16 +263,15 @@ BAD: list[tuple[Field, Any]] = [
     (Field.LEVEL, "district"), (Field.LEVEL, 2), (Field.TO_LEVEL, "Ningbo"), (Field.KIND, "bonus"),
     (Field.WHAT, ["name", "name"]), (Field.WHAT, ["colour"]), (Field.WHAT, "name"), (Field.WHAT, [1]),
     (Field.YUAN, Decimal("0.001")), (Field.YUAN, -1), (Field.YUAN, True), (Field.YUAN, "１８"), (Field.YUAN, "NaN"),
-    (Field.SCORE, Decimal("100.01")), (Field.SCORE, "九十"), (Field.SCORES, {"a": -1}), (Field.SCORES, 80),
+    (Field.SCORE, "九十"), (Field.SCORES, {"a": -1}), (Field.SCORES, 80),
     (Field.USCC, "91330281MA2B00001X"), (Field.USCC, 9133), (Field.NAME, "甲\n乙"), (Field.NAME, "甲\x00"),
     (Field.VOUCHER, 20210702), (Field.PERSON, "王" * 201), (Field.GRADE, 1),
     (Field.LATE_DAYS, -1), (Field.LATE_DAYS, "4"), (Field.INSTALMENT, -1), (Field.INSTALMENT, "2"),
-    (Field.REPORT, "好"), (Field.REPORT, {"at": time(9)}), (Field.REPORT, {"share": float("nan")}),
+    (Field.REPORT, 3), (Field.REPORT, {"at": time(9)}), (Field.REPORT, {"share": float("nan")}),
     (Field.REPORT, {"huge": Decimal("1e999999")}), (Field.REPORT, {"summary": "\u202e"}),
-    (Field.SITE_VISIT, {"on": date(2021, 5, 20), "visitors": ["张三"]}),
     (Field.SITE_VISIT, {"on": date(2021, 5, 20), "visitors": [], "finding": "符合"}),
     (Field.SITE_VISIT, {**GOOD[Field.SITE_VISIT], "weather": "晴"}), (Field.SITE_VISIT, ["张三", "李四"]),
-    (Field.TENANT, {"name": "企业"}), (Field.TENANT, tenant(1, colour="红")),
+    (Field.TENANT, tenant(1, colour="红")),
     (Field.TENANT, tenant(1, entered_on=date(9999, 1, 1))), (Field.TENANT, tenant(1, technology_sme="是")),
     (Field.GROUNDS, {"rich": True}), (Field.GROUNDS, {"high_tech": 1}), (Field.GROUNDS, {"high_tech": "true"}),
     (Field.GROUNDS, {"main_income_yuan": -1}), (Field.GROUNDS, {"operating_since": 2019}),
@@ -312,6 +311,23 @@ def test_an_unknown_name_is_told_what_is_allowed(field: Field, value: Any, allow
 
 def test_what_is_not_known_of_a_tenant_is_left_out() -> None:
     assert SHAPES[Field.GROUNDS].validate_python({"high_tech": None, "own_ip": False}) == {"own_ip": False}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        (Field.SITE_VISIT, {"on": date(2021, 5, 20), "visitors": ["张三"]}, "site_visit.finding"),
+        (Field.TENANT, {key: value for key, value in tenant(1).items() if key != "field"}, "tenant.field"),
+    ],
+)
+def test_a_part_that_a_table_lacks_is_missing(field: Field, value: Any, part: str) -> None:
+    _, [refusal] = read_evidence(YUYAO, {field: True}, {field: value})
+    assert (refusal.code, refusal.field) == ("evidence_missing", part)
+
+
+def test_a_report_may_be_a_text() -> None:
+    read, refusals = read_evidence(YUYAO, {Field.REPORT: True}, {Field.REPORT: " 已配备专业导师 "})
+    assert (read, refusals) == ({Field.REPORT: "已配备专业导师"}, [])
 
 
 def test_a_report_may_be_nested_but_not_without_end() -> None:

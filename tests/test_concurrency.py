@@ -10,23 +10,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import pytest
+from sqlalchemy import create_engine
+
 from kjfh_workflow import Actor, Conflict, Outcome, Refused
+from kjfh_workflow.casework.rounds import Round
 from kjfh_workflow.store.history import Row
 from tests.bureau import MATERIALS, Bureau, facts, uscc
 
 ROOT = Path(__file__).parent.parent
 
 
-def at_once(*acts: Callable[[], Outcome]) -> list[Outcome | Exception]:
+def at_once(*acts: Callable[[], Outcome | Round]) -> list[Outcome | Round | Exception]:
     """Run each act in a thread of its own, started together."""
     gate = threading.Barrier(len(acts))
-    results: list[Outcome | Exception] = [Conflict() for _ in acts]
+    results: list[Outcome | Round | Exception] = [Conflict() for _ in acts]
 
-    def run(index: int, act: Callable[[], Outcome]) -> None:
+    def run(index: int, act: Callable[[], Outcome | Round]) -> None:
         gate.wait()
         try:
             results[index] = act()
@@ -41,8 +45,8 @@ def at_once(*acts: Callable[[], Outcome]) -> list[Outcome | Exception]:
     return results
 
 
-def won(results: list[Outcome | Exception]) -> list[Outcome]:
-    """Those that were done."""
+def won(results: list[Outcome | Round | Exception]) -> list[Outcome]:
+    """The acts that were done."""
     return [result for result in results if isinstance(result, Outcome)]
 
 
@@ -175,6 +179,224 @@ def test_several_tickers_ring_each_alarm_once(bureau: Bureau, database_url: str)
     assert bureau.workflow.verify().holds
     for office in offices:
         office.workflow.close()
+
+
+# ---- rounds ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deputies(bureau: Bureau, database_url: str) -> Iterator[list[Bureau]]:
+    """The same office, three more times: other people at other machines."""
+    offices = [Bureau(database_url) for _ in range(3)]
+    yield offices
+    for office in offices:
+        office.workflow.close()
+
+
+def titles(bureau: Bureau, how_many: int, first: int = 1) -> list[str]:
+    """Titles of Yuyao that are older than the system."""
+    return [
+        bureau.workflow.open_case(
+            "incubator",
+            "register_title",
+            by=bureau.lead,
+            evidence={
+                "name": f"第{number}家", "uscc": uscc(number), "type": "incubator", "level": "local",
+                "decided_on": date(2020, 5, 6), "document_no": f"余科〔2020〕{number}号", "township": "一镇",
+            },
+        ).case
+        for number in range(first, first + how_many)
+    ]  # fmt: skip
+
+
+def proposed(bureau: Bureau, how_many: int, grade: str = "good") -> list[str]:
+    """As many titles under assessment for 2021, each with a grade."""
+    members = titles(bureau, how_many)
+    bureau.workflow.rounds.open("yuyao", 2021, by=bureau.lead)
+    for case in members:
+        bureau.act(case, "propose_grade", bureau.clerk, grade=grade)
+    return members
+
+
+def events(bureau: Bureau, case: str) -> list[str]:
+    """What has happened to a case."""
+    return [row.event for row in bureau.workflow.case(case).timeline]
+
+
+def refused_codes(results: list[Outcome | Round | Exception]) -> set[str]:
+    """Why those who lost were refused; an error if somebody met anything else."""
+    lost = [result for result in results if not isinstance(result, (Outcome, Round))]
+    assert all(isinstance(error, Refused) for error in lost), lost
+    return {code for error in lost if isinstance(error, Refused) for code in error.codes}
+
+
+def test_of_leaders_who_open_a_round_at_once_one_does_and_nothing_is_doubled(
+    bureau: Bureau, deputies: list[Bureau]
+) -> None:
+    members = titles(bureau, 12)
+    results = at_once(
+        *(lambda office=office: office.workflow.rounds.open("yuyao", 2021, by=office.lead) for office in deputies)
+    )
+    [opened] = [result for result in results if isinstance(result, Round)]
+    assert (opened.members, sum(opened.titles.values())) == (12, 12)
+    assert refused_codes(results) == {"round_exists"}
+    assert [made.act for made in bureau.workflow.rounds.history("yuyao")] == ["open_round"]
+    assert bureau.workflow.rounds.roster("yuyao", 2021) == sorted(members)
+    for case in members:
+        assert events(bureau, case) == ["register_title", "open_round"]
+        assert [row["notice"] for row in bureau.workflow.case(case).notices] == ["round_opened"]
+    assert bureau.workflow.verify().holds
+
+
+def test_of_leaders_who_close_a_round_at_once_one_does_and_no_award_is_doubled(
+    bureau: Bureau, deputies: list[Bureau]
+) -> None:
+    members = proposed(bureau, 12)
+    results = at_once(
+        *(lambda office=office: office.workflow.rounds.close("yuyao", 2021, by=office.lead) for office in deputies)
+    )
+    assert len([result for result in results if isinstance(result, Round)]) == 1
+    assert refused_codes(results) == {"round_not_open"}
+    assert [made.act for made in bureau.workflow.rounds.history("yuyao")] == ["open_round", "close_round"]
+    for case in members:
+        view = bureau.workflow.case(case)
+        assert [row.event for row in view.timeline].count("close_round") == 1
+        assert [*view.case.memory["grades"]] == ["2021"]
+        assert [row["notice"] for row in view.notices].count("grade_announced") == 1
+    money = bureau.workflow.ledger.table("yuyao").rows
+    assert sorted(row["case"] for row in money) == sorted(members), "one award each"
+    numbers = [row["number"] for case in members for row in bureau.workflow.case(case).notices if row["number"]]
+    assert sorted(numbers) == sorted(f"余科孵〔2021〕{number}号" for number in range(1, 13))
+    assert bureau.workflow.verify().holds
+
+
+def test_rounds_of_two_years_opened_at_once_share_no_member(bureau: Bureau, deputies: list[Bureau]) -> None:
+    members = titles(bureau, 6)
+    one, other, _ = deputies
+    results = at_once(
+        lambda: one.workflow.rounds.open("yuyao", 2020, by=one.lead),
+        lambda: other.workflow.rounds.open("yuyao", 2021, by=other.lead),
+    )
+    assert all(isinstance(result, Round) for result in results)
+    rosters = [bureau.workflow.rounds.roster("yuyao", year) for year in (2020, 2021)]
+    assert sorted([*rosters[0], *rosters[1]]) == sorted(members)
+    for case in members:
+        assert bureau.workflow.case(case).case.memory["assessing"] in (2020, 2021)
+    assert bureau.workflow.verify().holds
+
+
+def test_a_round_that_opens_while_a_title_is_granted_takes_it_in_or_leaves_it_alone(
+    bureau: Bureau, deputies: list[Bureau]
+) -> None:
+    titles(bureau, 5)
+    case = bureau.passed()
+    bureau.act(case, "endorse", bureau.finance)
+    one, other, _ = deputies
+    granted, opened = at_once(
+        lambda: one.act(case, "endorse", one.lead),
+        lambda: other.workflow.rounds.open("yuyao", 2021, by=other.lead),
+    )
+    assert isinstance(granted, Outcome)
+    assert isinstance(opened, Round)
+    title = granted.opened["incubator"]
+    inside = title in bureau.workflow.rounds.roster("yuyao", 2021)
+    assert bureau.state(title) == ("under_assessment" if inside else "recognized")
+    assert (opened.members, sum(opened.titles.values())) == (5 + inside, 5 + inside)
+    assert bureau.workflow.verify().holds
+
+
+def test_a_round_that_closes_while_its_members_are_acted_on_does_each_wholly_before_or_after(
+    bureau: Bureau, deputies: list[Bureau]
+) -> None:
+    members = proposed(bureau, 9)
+    one, other, third = deputies
+    lowered, lost, reporting = members[0], members[4], members[8]
+    operator = Actor.of("op9", "applicant", "yuyao", uscc=uscc(9))
+    results = at_once(
+        lambda: bureau.workflow.rounds.close("yuyao", 2021, by=bureau.lead),
+        lambda: one.act(lowered, "propose_grade", one.clerk, grade="qualified"),
+        lambda: other.act(lost, "propose_revocation", other.clerk, ground="造假", article="第十四条"),
+        lambda: third.act(reporting, "report_year", operator, report={"在孵企业": 12}),
+    )
+    assert isinstance(results[0], Round)
+    assert refused_codes(results) <= {"not_allowed_from_state"}, "who came after the closing finds the year over"
+    for case in members:
+        view = bureau.workflow.case(case)
+        done = [row.event for row in view.timeline]
+        assert done.count("close_round") == 1
+        closed = done.index("close_round")
+        last = [row for row in view.timeline[:closed] if row.event == "propose_grade"][-1]
+        final = view.case.memory["grades"]["2021"]
+        if "propose_revocation" in done[:closed]:
+            assert (final["grade"], final["reason"]) == ("not_graded", "left_round")
+        else:
+            assert final["grade"] == json.loads(last.evidence)["grade"]
+        assert [event for event in done[closed:] if event in ("propose_grade", "report_year")] == []
+    assert bureau.state(lost) == "revocation_proposed", "before the round or after it, the proposal stands"
+    assert bureau.workflow.verify().holds
+
+
+def test_a_title_is_surrendered_or_in_the_round_that_opens(bureau: Bureau, deputies: list[Bureau]) -> None:
+    members = titles(bureau, 5)
+    one, other, _ = deputies
+    operator = Actor.of("op3", "applicant", "yuyao", uscc=uscc(3))
+    surrendered, opened = at_once(
+        lambda: one.act(members[2], "surrender", operator),
+        lambda: other.workflow.rounds.open("yuyao", 2021, by=other.lead),
+    )
+    assert isinstance(opened, Round)
+    gone = isinstance(surrendered, Outcome)
+    assert gone or refused_codes([surrendered]) == {"not_allowed_from_state"}
+    assert bureau.state(members[2]) == ("surrendered" if gone else "under_assessment")
+    assert opened.members == sum(opened.titles.values()) == 5 - gone
+    assert bureau.workflow.verify().holds
+
+
+def test_one_request_for_a_round_sent_at_once_is_done_once_and_answered_every_time(
+    bureau: Bureau, deputies: list[Bureau]
+) -> None:
+    titles(bureau, 4)
+    answers = at_once(
+        *(
+            lambda office=office: office.workflow.rounds.open("yuyao", 2021, by=office.lead, request_id="r")
+            for office in deputies
+        )
+    )
+    assert all(isinstance(answer, Round) for answer in answers)
+    assert len({(answer.act, answer.members) for answer in answers if isinstance(answer, Round)}) == 1
+    assert len(bureau.workflow.rounds.history("yuyao")) == 1
+
+
+def test_closing_a_round_waits_for_who_acts_on_a_title_outside_it(postgres_url: str) -> None:
+    bureau, host = Bureau(postgres_url), Bureau(postgres_url)
+    engine = create_engine(postgres_url)
+    proposed(bureau, 2)
+    [outside] = titles(bureau, 1, first=50)
+    done: list[Outcome | Round | Exception] = []
+    closing = threading.Thread(
+        target=lambda: done.extend(at_once(lambda: bureau.workflow.rounds.close("yuyao", 2021, by=bureau.lead)))
+    )
+    try:
+        with engine.begin() as connection:  # a host's transaction: an act without a number, then one with the next
+            host.workflow.open_case(
+                "change", "record_change", by=bureau.clerk, parent=outside, connection=connection,
+                evidence={"what": ["site"], "occurred_on": date(2021, 2, 20)},
+            )  # fmt: skip
+            closing.start()
+            closing.join(1.0)
+            assert closing.is_alive(), "it waits"
+            ground = {"ground": "造假", "article": "第十四条"}
+            host.workflow.perform(
+                outside, "propose_revocation", by=bureau.clerk, evidence=ground, connection=connection
+            )
+    finally:
+        closing.join()
+        host.workflow.close()
+        engine.dispose()
+    assert [type(result) for result in done] == [Round], done
+    assert bureau.state(outside) == "revocation_proposed"
+    assert bureau.workflow.verify().holds
+    bureau.workflow.close()
 
 
 def test_killed_at_any_point_leaves_all_or_nothing(bureau: Bureau, database_url: str) -> None:

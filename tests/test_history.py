@@ -14,7 +14,8 @@ from sqlalchemy.exc import DatabaseError
 from kjfh_workflow import Actor, InputError
 from kjfh_workflow.casework.verify import verify_export
 from kjfh_workflow.store.database import Database
-from tests.bureau import Bureau, uscc
+from kjfh_workflow.store.schema import metadata
+from tests.bureau import CIXI_USCC, Bureau, facts, uscc
 
 #: A column of each append-only table that an honest program never touches again.
 APPEND_ONLY = {
@@ -30,7 +31,22 @@ APPEND_ONLY = {
     "kjfh_delivery_log": "detail",
     "kjfh_services": "note",
     "kjfh_addresses": "address",
+    "kjfh_ledger": "article",
+    "kjfh_rounds": "titles",
+    "kjfh_roster": "year",
+    "kjfh_misconduct": "finding",
+    "kjfh_named_firms": "digest",
 }
+#: Tables whose rows say how something stands: ``verify`` proves the first three, nothing is decided by the others.
+CHANGING = {
+    "kjfh_cases", "kjfh_organisations", "kjfh_numbers",
+    "kjfh_timer_failures", "kjfh_outbox", "kjfh_deliveries", "kjfh_channels",
+}  # fmt: skip
+
+
+LEDGER = (
+    "case_id, version, award, city, uscc, kind, year, instalment, fen, status, article, detail, legal_on, noticed_at"
+)
 
 
 @pytest.fixture
@@ -42,6 +58,9 @@ def busy(bureau: Bureau) -> Bureau:
     admin = type(bureau.operator).of("admin", "admin", "yuyao")
     bureau.workflow.confirm("yuyao", "in_force", by=admin, note="局长办公会")
     bureau.workflow.announce_holidays("测试", by=admin, rest=[date(2020, 1, 8)])
+    with_money(bureau)
+    misconduct = {"person": "评审甲", "finding": "徇私舞弊", "document_no": "余科〔2021〕9号"}
+    bureau.workflow.books.record_misconduct("yuyao", by=bureau.lead, evidence=misconduct)
     bureau.workflow.tick()
     bureau.workflow.deliver()
     mail_room, letter = bureau.workflow.mail_room, f"{case}/2/1"
@@ -52,6 +71,27 @@ def busy(bureau: Bureau) -> Bureau:
     )
     bureau.workflow.checkpoint()
     return bureau
+
+
+def with_money(bureau: Bureau) -> None:
+    """A year's assessment of Yuyao, and a title of Cixi with its award in three instalments."""
+    bureau.workflow.rounds.open("yuyao", 2021, by=bureau.lead)
+    [title] = bureau.workflow.rounds.roster("yuyao", 2021)
+    bureau.act(title, "propose_grade", bureau.clerk, grade="good")
+    bureau.workflow.rounds.close("yuyao", 2021, by=bureau.lead)
+    who = Actor.of("haian", "applicant", "cixi", name="慈溪海岸众创空间有限公司", uscc=CIXI_USCC)
+    clerk, lead, finance, cashier = (
+        Actor.of(name, role, "cixi")
+        for name, role in (("zhou", "tech_clerk"), ("wu", "tech_lead"), ("chen", "finance"), ("he", "finance"))
+    )
+    case = bureau.submit(who, city="cixi", type="makerspace", facts=facts("cixi-makerspace")).case
+    bureau.act(case, "accept", clerk)
+    bureau.act(case, "pass_preliminary", clerk, findings="all_met")
+    bureau.act(case, "endorse", finance)
+    granted = bureau.act(case, "endorse", lead).opened["incubator"]
+    first = {"kind": "recognition", "year": 2021, "instalment": 1}
+    bureau.act(granted, "approve_award", finance, **first)
+    bureau.act(granted, "pay_award", cashier, **first, paid_on=date(2021, 3, 1), voucher="2021-0301")
 
 
 def run(url: str, *statements: str) -> None:
@@ -85,6 +125,15 @@ def test_the_database_refuses_to_change_or_delete(busy: Bureau, database_url: st
         with pytest.raises(DatabaseError, match="append-only"):
             run(database_url, statement)
     assert busy.workflow.verify().holds
+
+
+def test_no_table_is_left_to_trust(busy: Bureau, database_url: str) -> None:
+    assert {*metadata.tables} == {*APPEND_ONLY, *CHANGING, "kjfh_timers"}
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        for table in APPEND_ONLY:
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar(), f"{table} is empty here"
+    engine.dispose()
 
 
 def test_an_alarm_leaves_armed_once_and_is_never_deleted(busy: Bureau, database_url: str) -> None:
@@ -133,6 +182,46 @@ def test_an_alarm_leaves_armed_once_and_is_never_deleted(busy: Bureau, database_
         ("UPDATE kjfh_cases SET opened_on = '2020-01-01'", "opened_on"),
         ("UPDATE kjfh_organisations SET name = '别人'", "organisation"),
         ("DELETE FROM kjfh_documents", "not on file"),
+        ("DELETE FROM kjfh_named_firms", "named firms"),
+        ("UPDATE kjfh_cases SET parent = id WHERE kind = 'incubator'", "parent"),
+        ("UPDATE kjfh_cases SET facts = NULL", "facts"),
+        # ---- money
+        ("UPDATE kjfh_ledger SET fen = fen + 1 WHERE status = 'paid'", "ledger 3 recognition/2021/1 fen"),
+        ("UPDATE kjfh_ledger SET status = 'paid' WHERE award = 'recognition/2022/2'", "recognition/2022/2 status"),
+        ("UPDATE kjfh_ledger SET year = 2020 WHERE award = 'annual/2021/0'", "annual/2021/0 year"),
+        ("UPDATE kjfh_ledger SET article = '第十二条'", "article"),
+        ("UPDATE kjfh_ledger SET detail = replace(detail, '2021-0301', '2021-0302')", "recognition/2021/1 detail"),
+        ("UPDATE kjfh_ledger SET legal_on = '2021-02-28' WHERE status = 'paid'", "recognition/2021/1 legal_on"),
+        ("UPDATE kjfh_ledger SET uscc = '91330281MA2B00001P'", "uscc"),
+        ("DELETE FROM kjfh_ledger WHERE status = 'paid'", "ledger 3 recognition/2021/1"),
+        (
+            f"""INSERT INTO kjfh_ledger ({LEDGER})
+            SELECT case_id, 2, award, city, uscc, kind, year, instalment, fen, 'paid', article, detail, legal_on,
+            noticed_at FROM kjfh_ledger WHERE award = 'recognition/2023/3'""",
+            "is on file, but no history implies it",
+        ),
+        (
+            f"""INSERT INTO kjfh_ledger ({LEDGER})
+            SELECT 'yuyao-210301-nobody', version, award, city, uscc, kind, year, instalment, fen, status, article,
+            detail, legal_on, noticed_at FROM kjfh_ledger WHERE award = 'annual/2021/0'""",
+            "yuyao-210301-nobody",
+        ),
+        ("UPDATE kjfh_cases SET memory = replace(memory, '180000.00', '280000.00')", "memory"),
+        ("UPDATE kjfh_cases SET memory = replace(memory, '\"scheduled\"', '\"proposed\"')", "memory"),
+        ('UPDATE kjfh_cases SET memory = replace(memory, \'"grade":"good"\', \'"grade":"excellent"\')', "memory"),
+        # ---- rounds
+        ("DELETE FROM kjfh_roster", "roster"),
+        ("UPDATE kjfh_roster SET year = 2020", "roster"),
+        ("UPDATE kjfh_roster SET city = 'cixi'", "roster"),
+        ("INSERT INTO kjfh_roster (city, year, case_id) SELECT city, 2020, case_id FROM kjfh_roster", "roster"),
+        (
+            """INSERT INTO kjfh_roster (city, year, case_id)
+            SELECT city, 2021, id FROM kjfh_cases WHERE city = 'cixi' AND kind = 'incubator'""",
+            "roster",
+        ),
+        ("UPDATE kjfh_rounds SET members = 9 WHERE act = 'open_round'", "round yuyao 2021"),
+        ("DELETE FROM kjfh_rounds WHERE act = 'close_round'", "round yuyao 2021"),
+        ("DELETE FROM kjfh_rounds", "round yuyao 2021"),
     ],
 )
 def test_verify_names_what_does_not_hold(busy: Bureau, database_url: str, statement: str, named: str) -> None:

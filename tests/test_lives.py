@@ -120,6 +120,6 @@ def _pick(data: st.DataObject) -> Pick:
 
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(_SETTINGS, max_examples=25, stateful_step_count=30)
+TestLives.settings = settings(_SETTINGS, max_examples=40, stateful_step_count=40)
 TestYears = Years.TestCase
-TestYears.settings = settings(_SETTINGS, max_examples=25, stateful_step_count=30)
+TestYears.settings = settings(_SETTINGS, max_examples=40, stateful_step_count=40)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from kjfh_workflow import Conflict, GuardRefused, NotFound, Refused, Workflow, WorkflowError
+from kjfh_workflow import Actor, Conflict, GuardRefused, NotFound, Refused, Workflow, WorkflowError
 from tests.bureau import MATERIALS, Bureau, facts
 
 
@@ -49,6 +49,94 @@ def test_a_request_id_that_no_database_could_keep_is_refused(desk: Bureau, reque
     case = desk.submit().case
     with pytest.raises(WorkflowError, match="a request id must be"):
         desk.workflow.perform(case, "accept", by=desk.clerk, request_id=request_id)
+
+
+# ---- requests for a whole round --------------------------------------------------------------------------------------
+
+
+def assessed(bureau: Bureau) -> str:
+    """A title under assessment for 2021, with a grade; its round was request ``r1``."""
+    _, title = bureau.recognised()
+    bureau.workflow.rounds.open("yuyao", 2021, by=bureau.lead, request_id="r1")
+    bureau.act(title, "propose_grade", bureau.clerk, grade="good")
+    return title
+
+
+def test_the_same_request_for_a_round_gives_the_first_answer_again(bureau: Bureau) -> None:
+    _, title = bureau.recognised()
+    rounds = bureau.workflow.rounds
+    opened = rounds.open("yuyao", 2021, by=bureau.lead, request_id="r1")
+    bureau.act(title, "propose_grade", bureau.clerk, grade="good")
+    assert rounds.open("yuyao", 2021, by=bureau.lead, request_id="r1") == opened
+    closed = rounds.close("yuyao", 2021, by=bureau.lead, request_id="r2")
+    version = bureau.workflow.case(title).case.version
+    bureau.on(date(2021, 6, 1))
+    assert rounds.close("yuyao", 2021, by=bureau.lead, request_id="r2") == closed
+    assert rounds.open("yuyao", 2021, by=bureau.lead, request_id="r1") == opened, "even after it was closed"
+    assert bureau.workflow.case(title).case.version == version
+    assert rounds.history("yuyao") == [opened, closed]
+
+
+def test_without_a_request_id_the_same_again_is_refused(desk: Bureau) -> None:
+    assessed(desk)
+    rounds = desk.workflow.rounds
+    with pytest.raises(Refused, match="round_exists"):
+        rounds.open("yuyao", 2021, by=desk.lead)
+    rounds.close("yuyao", 2021, by=desk.lead)
+    with pytest.raises(Refused, match="round_not_open"):
+        rounds.close("yuyao", 2021, by=desk.lead)
+
+
+def test_a_request_id_of_a_round_is_of_that_act_that_year_and_that_person(desk: Bureau) -> None:
+    assessed(desk)
+    rounds, deputy = desk.workflow.rounds, Actor.of("deputy", "tech_lead", "yuyao")
+    for act, year, who in (
+        (rounds.close, 2021, desk.lead),
+        (rounds.open, 2020, desk.lead),
+        (rounds.open, 2021, deputy),
+    ):
+        with pytest.raises(Conflict, match="another act"):
+            act("yuyao", year, by=who, request_id="r1")
+    assert [made.act for made in rounds.history("yuyao")] == ["open_round"]
+
+
+def test_a_request_id_of_an_act_on_a_case_opens_and_closes_no_round(desk: Bureau) -> None:
+    title = assessed(desk)
+    grade = {"grade": "qualified"}
+    desk.workflow.perform(title, "propose_grade", by=desk.clerk, evidence=grade, request_id="r2")
+    with pytest.raises(Conflict, match="another act"):
+        desk.workflow.rounds.close("yuyao", 2021, by=desk.lead, request_id="r2")
+    assert desk.state(title) == "under_assessment"
+
+
+def test_a_request_id_of_a_round_does_nothing_in_a_case(desk: Bureau) -> None:
+    title = assessed(desk)
+    with pytest.raises(Conflict, match="another act"):
+        desk.workflow.perform(title, "propose_grade", by=desk.clerk, evidence={"grade": "qualified"}, request_id="r1")
+    assert desk.workflow.case(title).case.memory["proposed"]["grade"] == "good"
+
+
+def test_a_refused_request_for_a_round_may_be_sent_again(desk: Bureau) -> None:
+    _, title = desk.recognised()
+    desk.workflow.rounds.open("yuyao", 2021, by=desk.lead)
+    with pytest.raises(Refused, match="ungraded"):
+        desk.workflow.rounds.close("yuyao", 2021, by=desk.lead, request_id="r")
+    desk.act(title, "propose_grade", desk.clerk, grade="good")
+    assert desk.workflow.rounds.close("yuyao", 2021, by=desk.lead, request_id="r").members == 1
+
+
+@pytest.mark.parametrize("request_id", ["", " ", "x" * 129, "a\x00b", "\ud800"])
+def test_a_request_id_of_a_round_that_no_database_could_keep_is_refused(bureau: Bureau, request_id: str) -> None:
+    with pytest.raises(WorkflowError, match="a request id must be"):
+        bureau.workflow.rounds.open("yuyao", 2021, by=bureau.lead, request_id=request_id)
+    assert bureau.workflow.rounds.history() == []
+
+
+def test_who_may_not_open_a_round_gets_no_earlier_answer(desk: Bureau) -> None:
+    assessed(desk)
+    for nobody in (desk.clerk, desk.auditor, Actor.of("lead", "tech_lead", "cixi")):
+        with pytest.raises(Refused):
+            desk.workflow.rounds.open("yuyao", 2021, by=nobody, request_id="r1")
 
 
 @pytest.mark.parametrize("given", [{1: "x"}, ["missing"], "missing"])

@@ -190,7 +190,7 @@ def test_an_extension_is_remembered_with_its_day() -> None:
 
 def graduated(today: date = TODAY, pack: PolicyPack = GRADUATING, **grounds: Any) -> list[str]:
     """The grounds that hold; refused exactly if there is none."""
-    evidence = {Field.GROUNDS: grounds} if grounds else {}
+    evidence = {Field.GROUNDS: grounds}
     met: list[str] = assigned(EffectName.GRADUATE_TENANT, pack, today=today, evidence=evidence)["grounds"]
     found = refused(GuardName.GRADUATION_GROUND, pack, today=today, evidence=evidence)
     assert found == ([] if met or pack is NO_GROUNDS else [("no_graduation_ground", "grounds")])
@@ -241,7 +241,7 @@ def test_a_city_without_grounds_tests_nothing() -> None:
 
 
 def test_the_refusal_names_every_ground() -> None:
-    [refusal] = TENANCY_GUARDS[GuardName.GRADUATION_GROUND](act(GRADUATING, evidence={}))
+    [refusal] = TENANCY_GUARDS[GuardName.GRADUATION_GROUND](act(GRADUATING, evidence={Field.GROUNDS: {}}))
     for ground in GROUNDS:
         assert ground.label in refusal.message
 

@@ -38,10 +38,11 @@ _JOINT = "#"
 _KEY = Column("key", "清单编号（勿改）")
 _YUAN = Column("yuan", "金额（元）", "yuan")
 _LISTED_ON = Column("listed_on", "制表日期", "date")
+_USCC = Column("uscc", "统一社会信用代码")
 _NAMED = (
     _KEY,
     Column("name", "运营机构"),
-    Column("uscc", "统一社会信用代码"),
+    _USCC,
     Column("township", "镇（街道）"),
     Column("kind_label", "奖励种类"),
     Column("year", "年度", "number"),
@@ -59,7 +60,7 @@ _ANSWERS = (
     Column("voucher", "凭证号"),
     Column("remark", "备注"),
 )
-_READ = (_KEY, _YUAN, _LISTED_ON, *_ANSWERS)
+_READ = (_KEY, _USCC, _YUAN, _LISTED_ON, *_ANSWERS)
 #: What the payer will still say, or who the payer may not be: neither keeps an award off the list.
 _SETTLED_WHEN_PAID = frozenset({RefusalCode.EVIDENCE_MISSING, RefusalCode.SAME_PERSON})
 
@@ -275,6 +276,9 @@ def _judged(row: sheet.Returned, award: Mapping[str, Any] | None, doubled: bool)
         paid = f"台账已登记为已付（凭证号{award['voucher']}）；款项退回的，请冲销"
         words = [line.message, paid if award["status"] == AwardStatus.PAID else ""]
         return replace(line, result=Result.FAILED, message="；".join(filter(None, words)))
+    if said.get("uscc") != award["uscc"]:
+        message = f"清单{said.get('uscc', '未填代码')}，台账{award['uscc']}：可能排错了行"
+        return replace(line, result=Result.DIFFERS, message=message)
     if said.get("yuan") != award["yuan"]:
         found = f"{said['yuan']:,.2f}元" if "yuan" in said else "未填"
         return replace(line, result=Result.DIFFERS, message=f"清单{found}，台账{award['yuan']:,.2f}元")
@@ -298,7 +302,11 @@ def _paid(
         stands = ledger.newest(tx, case, key)
         assert stands is not None, "it has been read"  # noqa: S101
         if stands["status"] == AwardStatus.PAID and stands["detail"].get("voucher") == voucher:
-            return replace(line, result=Result.PAID_BEFORE)
+            paid_on = stands["detail"]["paid_on"]
+            other = values.get("paid_on") and values["paid_on"].isoformat() != paid_on
+            return replace(
+                line, result=Result.PAID_BEFORE, message=f"台账付款日期为{paid_on}" if other else line.message
+            )
         # Only what is approved can be paid: anything else is refused, and must not get an earlier payment's answer.
         request = _request_id(line.key, voucher) if stands["status"] == AwardStatus.APPROVED else None
         acts.perform(office, tx, case, _PAY, by, evidence, request)
@@ -310,6 +318,8 @@ def _paid(
         return again(database.acting, act)
     except Refused as error:
         reasons = "；".join(_said(reason) for reason in error.refusals)
+        if award["status"] == AwardStatus.PAID:
+            reasons += f"；台账凭证号{award['voucher']}，{award['paid_on']}付款：可能重复付款"
         return replace(line, result=Result.REFUSED, message=reasons, codes=error.codes)
     except _AnotherAward:
         return replace(line, result=Result.REFUSED, message="同一年度另有级别较低的晋级奖励，须先登记其付款")

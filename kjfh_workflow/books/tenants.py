@@ -104,6 +104,8 @@ def read_roster(path: str | Path, progress: Progress | None = None) -> list[List
     meter.finish()
     if read.problems:
         raise IntakeError(read.problems)
+    if not read.records:
+        raise IntakeError([Problem(source.name, TENANTS.label, "没有一家企业；全部离开的，请逐家办理")])
     return listed(zip(read.places, read.records, strict=True), read.headings)
 
 

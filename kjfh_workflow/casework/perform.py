@@ -164,7 +164,8 @@ def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Mome
     pack = office.pack_of(case)
     clock = clocks_of(case).get(alarm.timer)
     actor = Actor.timer(alarm.timer, case.city)
-    known = known_to(office, tx, case, case.uscc, moment)
+    # Only looked at: a deadline of a change or a tenancy changes nothing in the incubator.
+    known = known_to(office, tx, case, case.uscc, moment, cases.load(tx, case.parent) if case.parent else None)
     if clock and alarm.name == EXPIRE and (moved := _moved_in_time(pack, case, clock, known)):
         return record(office, tx, moved, known, When.at_once(moment.now)).case
     decision = decide_alarm(pack, case, alarm, actor, known)
@@ -235,14 +236,15 @@ def _standing(pack: PolicyPack, tx: Transaction, case: Case, uscc: str, moment: 
     others = cases.open_of_operator(tx, case.city, uscc, case.id)
     titles = [(case_id, space_type) for case_id, kind, space_type in others if kind == CaseKind.INCUBATOR]
     banned_until = registry.banned_until(tx, case.city, uscc)
-    found = cases.fraud_found(tx, case.city, uscc)
+    fraud_on, fraud_case = cases.fraud_found(tx, case.city, uscc)
     # Where cheating bars from applying, it bears on payments as long; where it does not, until somebody releases them.
     open_still = banned_until is None or moment.today <= banned_until
     return Standing(
         banned_until=banned_until,
         open_application=next((i for i, kind, _ in others if kind == CaseKind.APPLICATION), ""),
         titles={pack.space_of(space_type): case_id for case_id, space_type in titles},
-        fraud_on=found if open_still else None,
+        fraud_on=fraud_on if open_still else None,
+        fraud_case=fraud_case,
     )
 
 

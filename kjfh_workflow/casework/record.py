@@ -224,6 +224,8 @@ def _written_notices(office: Office, tx: Transaction, decision: Decision, when: 
             banned_until=decision.ban.until if decision.ban else None,
             number=_number(tx, decision.pack, order.notice, issued),
             awards=tuple(newly_proposed(decision.before.memory, after.memory)),
+            changed=tuple(ledger_changes(decision.before.memory, after.memory)),
+            pending=decision.before.memory.get("proposal"),
         )
         written = office.renderer.write(order.notice, letter)
         rows.append(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from kjfh_workflow import canonical
@@ -41,6 +41,10 @@ class Folded:
     ledger: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     #: The years of the rounds that it was brought into.
     rounds: set[int] = field(default_factory=set)
+    #: (year, act) → what its row says of the opening or closing of a round: day, actor, titles.
+    round_acts: dict[tuple[int, str], tuple[Any, ...]] = field(default_factory=dict)
+    #: When its last act was noticed.
+    changed_at: datetime | None = None
 
     @classmethod
     def empty(cls, row: Row) -> Folded:
@@ -67,6 +71,11 @@ class Folded:
         effects = canonical.loads(row.effects)
         changes = effects.get("set", {})
         before = self.case.memory
+        self.changed_at = row.noticed_at
+        if row.event in (rounds.OPENED, rounds.CLOSED):
+            told = canonical.loads(row.evidence)
+            said = (row.legal_on, row.actor, row.actor_name, canonical.dumps(told.get("titles")))
+            self.round_acts[told["year"], row.event] = said
         self.case = self.case.after(row.target, changes, row.hash)
         self.slot = effects.get("slot")
         if changes.get("facts"):
@@ -120,16 +129,20 @@ def differences(tx: CoreTransaction, folded: Iterable[Folded]) -> Iterator[Probl
     documents: set[str] = set()
     entries = _ledger_by_case(tx)
     rosters = _rounds_by_case(tx)
+    acts: dict[tuple[str, int, str], set[tuple[Any, ...]]] = {}
     for one in folded:
         yield from _of_case(tx, one)
         place = f"case {one.case.id}"
         yield from _rows_compared(place, "ledger", entries.pop(one.case.id, {}), one.ledger)
+        for (year, act), said in one.round_acts.items():
+            acts.setdefault((one.case.city, year, act), set()).add(said)
         if rosters.pop(one.case.id, set()) != one.rounds:
             yield Problem(place, "roster", f"the history brings it into the rounds of {sorted(one.rounds)} only")
         names.add((one.case.uscc, one.case.name))
         documents |= one.documents
         if one.ban:
             owners.add(one.case.id)
+    yield from _rounds_compared(tx, acts)
     for ban in registry.all_bans(tx):
         if ban["case_id"] not in owners:
             yield Problem(f"case {ban['case_id']}", "ban", "bars an operator, but no history imposes it")
@@ -161,6 +174,26 @@ def _rounds_by_case(tx: CoreTransaction) -> dict[str, set[int]]:
     return found
 
 
+def _rounds_compared(
+    tx: CoreTransaction, acts: Mapping[tuple[str, int, str], set[tuple[Any, ...]]]
+) -> Iterator[Problem]:
+    """A round says of its opening and closing what the histories of its members say."""
+    stored = {(row["city"], row["year"], row["act"]): row for row in rounds.all_acts(tx)}
+    members = rounds.members_by_round(tx)
+    for city, year, act in sorted({*stored, *acts}):
+        place, row = f"round {city} {year}", stored.get((city, year, act))
+        if row is None:
+            yield Problem(place, act, "is not on file, but its members' histories have it")
+            continue
+        said = (row["legal_on"], row["actor"], row["actor_name"], row["titles"])
+        if any(one != said for one in acts.get((city, year, act), ())):
+            yield Problem(place, act, f"says {said!r}, which is not what its members' histories say")
+        if row["members"] != members.get((city, year), 0):
+            yield Problem(
+                place, f"{act} members", f"is {row['members']}, but the roster has {members.get((city, year), 0)}"
+            )
+
+
 def _of_case(tx: CoreTransaction, folded: Folded) -> Iterator[Problem]:
     case = folded.case
     place = f"case {case.id}"
@@ -184,6 +217,7 @@ def _of_case(tx: CoreTransaction, folded: Folded) -> Iterator[Problem]:
         "opened_on": date.fromisoformat(case.memory["opened_on"]),
         "parent": case.parent or None,
         "facts": case.facts or None,
+        "changed_at": folded.changed_at,
     }
     yield from _compared(place, "", stored, expected)
     alarms = {(r["timer"], r["sequence"], r["alarm"]): r for r in timers.of_case(tx, case.id)}

@@ -7,8 +7,9 @@ rules that look across all of them (quota, ties) are ``rules.assessment``'s.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -125,19 +126,20 @@ def open_round(
         refusals.append(asked.refuse(RefusalCode.ROUND_EXISTS, year=asked.year))
     if refusals:
         raise GuardRefused(refusals)
-    titles: dict[str, int] = {}
+    titles = Counter(case.policy for case in _titles(asked))
     enrolled = 0
     tx.gather()
     for case in _titles(asked):
-        titles[case.policy] = titles.get(case.policy, 0) + 1
         pack = office.pack_of(case)
-        machine = pack.machines[case.kind]
-        if (OPENED, case.state) not in machine.edges_from or asked.year < first_assessed_year(pack, case):
+        edges = pack.machines[case.kind].edges_from
+        if (OPENED, case.state) not in edges or asked.year < first_assessed_year(pack, case):
             continue
-        _perform(asked, case, {Field.YEAR: asked.year})
+        _perform(asked, case, {Field.YEAR: asked.year}, titles)
         rounds.enroll(tx, city, asked.year, [case.id])
         enrolled += 1
-        progress(enrolled, 0)
+        progress(enrolled, titles.total())
+        if enrolled % _BATCH == 0:
+            tx.flush()
     tx.flush()
     row = asked.row(titles, enrolled)
     rounds.add(tx, row)
@@ -173,14 +175,14 @@ def close_round(
         raise GuardRefused(refusals)
     tx.gather()
     for done, case in enumerate(_members(asked), 1):
-        _perform(asked, case, _evidence(asked, case))
+        _perform(asked, case, _evidence(asked, case), opened.titles)
         progress(done, opened.members)
         if done % _BATCH == 0:
             tx.flush()
-    tx.flush()
+    tx.at_once()  # what is overdue in the others happens step by step
     for case in _waiting_outside(asked):
-        _perform(asked, case, {Field.YEAR: asked.year, Field.REASON: str(Ungraded.NOT_IN_ROUND)})
-    tx.flush()
+        reason: dict[str, Any] = {Field.YEAR: asked.year, Field.REASON: str(Ungraded.NOT_IN_ROUND)}
+        _perform(asked, case, reason, opened.titles)
     row = asked.row(opened.titles, opened.members)
     rounds.add(tx, row)
     return Round.of(row)
@@ -221,14 +223,11 @@ def _titles(asked: _Asked) -> Iterator[Case]:
     """Every incubator of the city that holds its title today, locked; what is overdue in it happens first."""
     after = ""
     while batch := rounds.incubators(asked.tx, asked.pack.city, after, _BATCH):
+        after = batch[-1].id
         for found in batch:
             case = with_overdue_alarms_rung(asked.office, asked.tx, found, asked.moment)
-            if case.version > found.version:
-                asked.tx.flush()  # what an alarm has set, the round may have to cancel
             if asked.office.pack_of(case).machines[case.kind].states[case.state].titled:
                 yield case
-        asked.tx.flush()
-        after = batch[-1].id
 
 
 def _waiting_outside(asked: _Asked) -> Iterator[Case]:
@@ -276,8 +275,10 @@ def _evidence(asked: _Asked, case: Case) -> dict[str, Any]:
     return {name: value for name, value in proposed.items() if name in fields} | {Field.YEAR: asked.year}
 
 
-def _perform(asked: _Asked, case: Case, evidence: Mapping[str, Any]) -> None:
+def _perform(asked: _Asked, case: Case, evidence: Mapping[str, Any], titles: Mapping[str, int]) -> None:
+    """One incubator's part; its history keeps the number of titles too, on which the quota rests."""
     office, tx = asked.office, asked.tx
     known = known_to(office, tx, case, case.uscc, asked.moment)
     decision = decide_as(office.pack_of(case), case, asked.event, asked.actor, asked.role, evidence, known)
+    decision = replace(decision, evidence={**decision.evidence, "titles": dict(titles)})
     record(office, tx, decision, known, When.at_once(asked.moment.now))

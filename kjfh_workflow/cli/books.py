@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kjfh_workflow.cli.output import DAY, actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.cli.output import DAY, YEAR, actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.cli.tables import give, reader_options, table_options
 from kjfh_workflow.policy.vocabulary import Field
 from kjfh_workflow.rules.case import Actor
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kjfh_workflow.books.tenants import Imported, Moved
 
 F = TypeVar("F", bound=Callable[..., Any])
-_YEAR = click.IntRange(2000, 2100)
 #: What a terminal has room for of a register.
 _SHOWN = (
     "case", "operator", "type_label", "level_label", "state_label", "recognised_on", "document_no", "township",
@@ -151,7 +150,7 @@ def report_command() -> None:
 
 
 @report_command.command("yearly")
-@click.argument("year", type=_YEAR)
+@click.argument("year", type=YEAR)
 @_days
 @reader_options
 @table_options
@@ -172,7 +171,7 @@ def yearly(
 
 
 @report_command.command("township")
-@click.option("--year", type=_YEAR, default=None, help="Whose awards; by default the year of the day looked at.")
+@click.option("--year", type=YEAR, default=None, help="Whose awards; by default the year of the day looked at.")
 @_days
 @reader_options
 @table_options

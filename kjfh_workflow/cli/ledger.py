@@ -13,7 +13,7 @@ import click
 from kjfh_workflow.books.ledger import Wanted
 from kjfh_workflow.books.payments import Result
 from kjfh_workflow.cli.case_pages import print_outcome
-from kjfh_workflow.cli.output import DAY, actor_options, json_option, open_workflow, print_json
+from kjfh_workflow.cli.output import DAY, YEAR, actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.cli.tables import give, reader_options, table_options
 from kjfh_workflow.policy.vocabulary import AwardKind, AwardStatus
 from kjfh_workflow.rules.case import Actor
@@ -34,7 +34,7 @@ def ledger_command() -> None:
 
 @ledger_command.command("list")
 @click.option("--case", default="", help="Only of this incubator; then with everything that became of its awards.")
-@click.option("--year", type=int, default=None, help="Only of this calendar year.")
+@click.option("--year", type=YEAR, default=None, help="Only of this calendar year.")
 @click.option("--status", type=click.Choice([*map(str, AwardStatus)]), default=None, help="Only what stands so.")
 @_known
 @reader_options
@@ -156,7 +156,7 @@ def _add(name: str, event: str, about: str, options: tuple[Callable[..., Any], .
     @ledger_command.command(name, help=about)
     @click.argument("case")
     @click.option("--kind", required=True, type=click.Choice([*map(str, AwardKind)]), help="What the award is for.")
-    @click.option("--year", required=True, type=int, help="The calendar year that it belongs to.")
+    @click.option("--year", required=True, type=YEAR, help="The calendar year that it belongs to.")
     @click.option("--instalment", type=int, default=None, help="Where there are instalments: which.")
     @click.option("--request-id", default=None, help="Your own id of this request: repeating it changes nothing.")
     @actor_options

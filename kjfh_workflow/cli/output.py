@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 #: A calendar day as an option: 2021-03-01.
 DAY = click.DateTime(["%Y-%m-%d"])
+#: A calendar year as an option.
+YEAR = click.IntRange(2000, 2100)
 #: Width where the output is no terminal: a file or a pipe is not cut.
 _WIDE = 160
+#: Up to this long a cell without Chinese is not broken.
+_WHOLE = 24
 
 
 def json_option(command: F) -> F:
@@ -96,10 +100,13 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    for index, column in enumerate(columns):
+        # Numbers, dates, sums and codes are read, and copied, whole.
+        whole = all(row[index].isascii() and len(row[index]) <= _WHOLE for row in cells)
+        table.add_column(column, overflow="fold", no_wrap=whole)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
     console().print(table)
 
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import click
 
 from kjfh_workflow.casework.rounds import Round
-from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.cli.output import YEAR, actor_options, json_option, open_workflow, print_json, print_table
+from kjfh_workflow.errors import NotFound
 from kjfh_workflow.rules.case import Actor
 
 
@@ -19,7 +20,7 @@ def round_command() -> None:
 
 
 @round_command.command("open")
-@click.argument("year", type=int)
+@click.argument("year", type=YEAR)
 @click.option("--request-id", default=None, help="Your own id of this request: repeating it changes nothing.")
 @actor_options
 @json_option
@@ -33,7 +34,7 @@ def open_(ctx: click.Context, year: int, request_id: str | None, actor: Actor, a
 
 
 @round_command.command("close")
-@click.argument("year", type=int)
+@click.argument("year", type=YEAR)
 @click.option("--request-id", default=None, help="Your own id of this request: repeating it changes nothing.")
 @actor_options
 @json_option
@@ -59,17 +60,20 @@ def list_(ctx: click.Context, city: str, as_json: bool) -> None:
     rows = [
         (one.city, one.year, _ACTS[one.act], one.on, one.by, sum(one.titles.values()), one.members) for one in found
     ]
-    print_table("年度考核", ("城市", "年度", "", "日期", "经办", "有效资格数", "参加考核"), rows)
+    print_table("年度考核", ("城市", "年度", "环节", "日期", "经办", "有效资格数", "参加考核"), rows)
 
 
 @round_command.command("show")
 @click.argument("city")
-@click.argument("year", type=int)
+@click.argument("year", type=YEAR)
 @json_option
 @click.pass_context
 def show(ctx: click.Context, city: str, year: int, as_json: bool) -> None:
     """Who is in the assessment of YEAR, with report and grade."""
-    found = open_workflow(ctx).rounds.standings(city, year)
+    workflow = open_workflow(ctx)
+    if not any((one.city, one.year) == (city, year) for one in workflow.rounds.history(city)):
+        raise NotFound(f"there is no round of {year} in {city}")
+    found = workflow.rounds.standings(city, year)
     if as_json:
         print_json(found)
         return
@@ -86,8 +90,10 @@ def _say(done: Round, *, as_json: bool) -> None:
     if as_json:
         print_json(done)
         return
-    click.echo(f"{done.city} {done.year}年度考核{_ACTS[done.act]}：{done.on}，有效资格{sum(done.titles.values())}家，")
-    click.echo(f"  参加考核{done.members}家")
+    titles = sum(done.titles.values())
+    click.echo(
+        f"{done.city} {done.year}年度考核{_ACTS[done.act]}：{done.on}，有效资格{titles}家，参加考核{done.members}家"
+    )
 
 
 @contextmanager

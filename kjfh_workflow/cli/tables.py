@@ -82,6 +82,10 @@ def give(
         documents = [{"title": table.title, "note": table.note, "rows": table.rows} for table in tables]
         print_json(documents[0] if len(documents) == 1 else documents)
     elif out:
+        if out.suffix.lower() != ".xlsx":
+            raise click.UsageError(f"{out}: only .xlsx files are written")
+        if not out.absolute().parent.is_dir():
+            raise click.UsageError(f"{out}: there is no such folder")
         from kjfh_workflow.books import sheet  # noqa: PLC0415  (reading files is not needed to print)
 
         sheet.save(out, tables)

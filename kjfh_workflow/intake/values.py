@@ -38,6 +38,8 @@ _CENT = Decimal("0.01")
 _NUMBER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?", re.ASCII)
 #: More digits than any sum has, and few enough that no arithmetic here rounds.
 _MOST_DIGITS = 24
+#: From here on a spreadsheet keeps only the first fifteen digits of a number.
+_EXACT = 10**15
 _DAY = re.compile(
     r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/|\.(\d{1,2})\.|年(\d{1,2})月|(\d{2})(?=\d{2}$))(\d{1,2})日?(?: 0?0:00(?::00)?)?",
     re.ASCII,
@@ -87,6 +89,8 @@ def _text(cell: object) -> str:
     if isinstance(cell, bool) or not isinstance(cell, (str, int, float, Decimal)):
         raise ValueError(f"“{shown(cell)}”应为文字")
     text = cell if isinstance(cell, str) else shown(cell)
+    if not isinstance(cell, str) and abs(Decimal(cell)) >= _EXACT:
+        raise ValueError(f"“{text}”不是按文本填写的，末几位可能已经丢失；请把这一列设为文本格式后重填")
     return _within(_LINE, " ".join(text.translate(_NARROW).split()), cell)
 
 

@@ -99,6 +99,7 @@ def draft(
         if numbering and pack.identity.notices[sending.notice].numbered
         else "",
         awards=_awards(pack, sending, after, day),
+        pending=before.memory.get("proposal"),
     )
 
 

@@ -22,11 +22,12 @@ from jinja2.sandbox import SandboxedEnvironment
 from kjfh_workflow.errors import PolicyError, Problem
 from kjfh_workflow.policy.checks import article_of
 from kjfh_workflow.policy.model import Identity, PolicyPack
-from kjfh_workflow.policy.vocabulary import NOT_GRADED, Grade, Level, Role, Status
+from kjfh_workflow.policy.vocabulary import NOT_GRADED, Grade, Level, Modifier, Reckoning, Role, Status
 from kjfh_workflow.rules.awards import Award
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
 from kjfh_workflow.rules.deadlines import chinese
+from kjfh_workflow.rules.tenancy import stay_condition
 
 #: What is left where an optional part of a template says nothing.
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
@@ -72,6 +73,10 @@ class Letter:
     number: str = ""
     #: The awards that the act has made ``proposed``.
     awards: tuple[Award, ...] = ()
+    #: All awards that it has changed.
+    changed: tuple[Award, ...] = ()
+    #: The proposal to cancel a title that was pending before the act.
+    pending: Mapping[str, str] | None = None
 
     @cached_property
     def words(self) -> dict[str, Any]:
@@ -89,6 +94,10 @@ class Letter:
             "above": self._above(),
             "change": self._change(),
             "awards": [self._award(award) for award in self.awards],
+            "changed": [self._award(award) for award in self.changed],
+            "blocked": self._blocked(),
+            "may_extend": self._may_extend(),
+            "kind": pack.words("kinds", self.case.kind),
             "failed": self.evidence.get("grade") == Grade.UNQUALIFIED,
             "state": pack.machines[self.case.kind].states[self.case.state].label,
             "day": self.day,
@@ -132,8 +141,21 @@ class Letter:
             "late_days": known.get("late_days", 0),
         }
 
+    def _blocked(self) -> str:
+        """The state in which nothing is paid without a release; empty if it is none."""
+        state = self.pack.machines[self.case.kind].states[self.case.state]
+        return state.label if state.blocks_payment else ""
+
+    def _may_extend(self) -> bool:
+        """Of a tenancy: whether the limit on its stay leaves room."""
+        tenant = self.case.memory.get("tenant", {})
+        condition = stay_condition(self.pack, tenant["field"]) if "field" in tenant else None
+        return condition is not None and condition.modifier is Modifier.SOFT
+
     def _award(self, award: Award) -> dict[str, Any]:
         return {
+            "status": self.pack.words("award_statuses", award.status),
+            "reason": award.reason,
             "kind": self.pack.words("awards", award.kind),
             "year": award.year,
             "instalment": award.instalment,
@@ -170,7 +192,7 @@ class Letter:
 
     def _proposal(self) -> dict[str, str] | None:
         """The ground on which a title is to be lost, with its article in full."""
-        proposal = self.case.memory.get("proposal")
+        proposal = self.case.memory.get("proposal") or self.pending
         return {"ground": proposal["ground"], "basis": self._cited(proposal["article"])} if proposal else None
 
     def _cited(self, citation: str) -> str:
@@ -181,13 +203,19 @@ class Letter:
         document = f"（{identity.document_no}）" if identity.document_no else ""
         return f"《{identity.title}》{document}{cited}{f'第{item}项' if item else ''}"
 
+    def _entered(self, clock: Clock) -> str:
+        """A day that a person entered is no period: it is taken as it is."""
+        return self.pack.words("computations", "entered").format(day=chinese(clock.due))
+
     def _clock_words(self, clock: Clock) -> dict[str, Any]:
         timer = self.pack.machines[self.case.kind].timer_of[clock.timer]
         period = timer.period_of[clock.state]
+        entered = period.reckoning is Reckoning.DATE_ORDERED or "stay_until" in self.case.memory
+        unit = self.pack.words("units", clock.deadline.unit)
         return {
             "label": timer.label,
             "due": clock.due,
-            "proof": clock.in_words(self.pack.words("units", clock.deadline.unit)),
+            "proof": self._entered(clock) if entered else clock.in_words(unit),
             "basis": self._basis(period.article, period.status),
         }
 

@@ -25,7 +25,7 @@ from kjfh_workflow.policy.vocabulary import (
     RefusalCode,
 )
 from kjfh_workflow.rules.act import Act
-from kjfh_workflow.rules.evidence import missing
+from kjfh_workflow.rules.evidence import invalid, missing
 
 _FEN = Decimal("0.01")
 #: What will not be paid any more, or has been paid back.
@@ -60,9 +60,12 @@ class Award:
     level: Level | None = None
     #: Who approved it, while it is approved or beyond.
     approved_by: str = ""
+    approved_on: date | None = None
     #: The history row that last released it, and its day.
     released: int | None = None
     released_on: date | None = None
+    #: The case of the fraud finding that it was released in spite of.
+    released_despite: str = ""
     paid_on: date | None = None
     voucher: str = ""
     #: Why it was last released, held, lapsed or reversed by a person.
@@ -99,6 +102,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "cap": to_fen,
     "status": AwardStatus,
     "level": Level,
+    "approved_on": date.fromisoformat,
     "released_on": date.fromisoformat,
     "paid_on": date.fromisoformat,
 }
@@ -145,7 +149,11 @@ def _reason(act: Act, _award: Award) -> dict[str, Any]:
 
 
 def _approval(act: Act, award: Award) -> dict[str, Any]:
-    return {"yuan": to_fen(act.evidence.get(Field.YUAN, award.yuan)), "approved_by": act.actor.id}
+    return {
+        "yuan": to_fen(act.evidence.get(Field.YUAN, award.yuan)),
+        "approved_by": act.actor.id,
+        "approved_on": act.today,
+    }
 
 
 def _payment(act: Act, _award: Award) -> dict[str, Any]:
@@ -153,11 +161,12 @@ def _payment(act: Act, _award: Award) -> dict[str, Any]:
 
 
 def _release(act: Act, award: Award) -> dict[str, Any]:
-    return {**_hold(act, award), "released": act.version, "released_on": act.today}
+    despite = act.standing.fraud_case if act.standing.fraud_on else ""
+    return {**_hold(act, award), "released": act.version, "released_on": act.today, "released_despite": despite}
 
 
 def _hold(act: Act, award: Award) -> dict[str, Any]:
-    return {**_reason(act, award), "approved_by": ""}
+    return {**_reason(act, award), "approved_by": "", "approved_on": None}
 
 
 _OPEN = (AwardStatus.SCHEDULED, AwardStatus.HELD, AwardStatus.PROPOSED, AwardStatus.APPROVED)
@@ -200,10 +209,16 @@ def _blocks(act: Act, award: Award) -> Iterator[Refusal]:
     """Why the award may not be paid, unless a person has released it since."""
     state = act.machine.states[act.case.state]
     if state.blocks_payment and (award.released or 0) <= act.case.memory.get("block", 0):
-        yield act.refuse(RefusalCode.PAYMENT_BLOCKED, article=act.edge.article, state=state.label)
+        yield act.refuse(RefusalCode.PAYMENT_BLOCKED, article=award.article, state=state.label)
     fraud_on = act.standing.fraud_on
-    if fraud_on and (award.released_on is None or award.released_on < fraud_on):
-        yield act.refuse(RefusalCode.PAYMENT_BLOCKED, article=act.edge.article, variant="fraud", day=fraud_on)
+    if fraud_on and award.released_despite != act.standing.fraud_case:
+        yield act.refuse(RefusalCode.PAYMENT_BLOCKED, article=award.article, variant="fraud", day=fraud_on)
+
+
+def award_meant(act: Act) -> Award | None:
+    """The award that a person's act moves; None if it moves none, or there is none such."""
+    moves = any(name in _MOVES for name in act.edge.effects)
+    return _meant(act, act.case.memory) if moves else None
 
 
 # ---- guards ------------------------------------------------------------------------------------------------------
@@ -258,8 +273,17 @@ def _room(act: Act, award: Award) -> Decimal:
 
 def _payment_not_blocked(act: Act) -> Iterator[Refusal]:
     """Nothing is paid while a rectification, a revocation or a fraud finding is open, without a reasoned release."""
+    yield from _paid_after_approval(act)
     if award := _meant(act, act.case.memory):
         yield from _blocks(act, award)
+
+
+def _paid_after_approval(act: Act) -> Iterator[Refusal]:
+    """Nothing has been paid before it was approved."""
+    award, paid_on = _meant(act, act.case.memory), act.evidence.get(Field.PAID_ON)
+    if award and paid_on and award.approved_on and paid_on < award.approved_on:
+        problem = act.pack.words("problems", "paid_before_approval").format(day=paid_on, approved=award.approved_on)
+        yield invalid(act.pack, Field.PAID_ON, problem)
 
 
 def _payer_did_not_approve(act: Act) -> Iterator[Refusal]:

@@ -181,7 +181,7 @@ def _given_way(act: Act, awards: Iterable[Award], year: int) -> Iterator[Award]:
             if award.status in (AwardStatus.PROPOSED, AwardStatus.HELD):
                 yield replace(award, status=AwardStatus.LAPSED)
             elif award.status is AwardStatus.APPROVED:
-                yield replace(award, status=AwardStatus.HELD, approved_by="")
+                yield replace(award, status=AwardStatus.HELD, approved_by="", approved_on=None)
 
 
 # ---- the years after ---------------------------------------------------------------------------------------------
@@ -192,7 +192,8 @@ def _grant_annual(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
     rules, year = act.pack.identity.awards, act.evidence[Field.YEAR]
     earned = next((a for a in rules.annual if a.grade == act.evidence.get(Field.GRADE)), None) if rules else None
     promoted = str(year) in memory.get("recognised_above", {})
-    if rules is None or earned is None or (promoted and rules.none_when_promoted):
+    before = year < act.pack.identity.in_force.effective_from.year  # the document grants nothing for earlier years
+    if rules is None or earned is None or before or (promoted and rules.none_when_promoted):
         return {}
     first = rules.first_year if year == _own_title_of(memory) else None
     status = first.starts_as if first else AwardStatus.PROPOSED
@@ -218,21 +219,17 @@ def _settle_instalment(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
     """考核合格的，再分别拨付: the year's instalment is due if the year was passed; otherwise it is held."""
     year, passed = act.evidence[Field.YEAR], act.evidence.get(Field.GRADE) in _PASSED
     status = AwardStatus.PROPOSED if passed else AwardStatus.HELD
-    return _all_become(memory, status, lambda award: award.year == year and _waits_for_its_year(award))
-
-
-def _waits_for_its_year(award: Award) -> bool:
-    """Scheduled; or held because its round closed so late, which no person has decided."""
-    late = award.instalment > 0 and award.status is AwardStatus.HELD and not award.reason
-    return award.status is AwardStatus.SCHEDULED or late
+    return _all_become(memory, status, lambda award: award.year == year and award.status is AwardStatus.SCHEDULED)
 
 
 def _hold_unassessed(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
     """An instalment whose year nobody has assessed by the end of the next one is held; a person releases it or not."""
     # A year that was passed has settled its instalment when its round closed: what is still scheduled was not passed.
-    late = act.today.year - 1
+    late, assessing = act.today.year - 1, memory.get("assessing")
     return _all_become(
-        memory, AwardStatus.HELD, lambda award: award.status is AwardStatus.SCHEDULED and award.year < late
+        memory,
+        AwardStatus.HELD,
+        lambda award: award.status is AwardStatus.SCHEDULED and award.year < late and award.year != assessing,
     )
 
 

@@ -179,3 +179,5 @@ class Standing:
     titles: Mapping[str, str] = field(default_factory=dict)
     #: The day of the latest finding of cheating that still bears on it; None if there is none.
     fraud_on: date | None = None
+    #: The application in which it was found.
+    fraud_case: str = ""

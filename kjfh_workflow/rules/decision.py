@@ -13,7 +13,7 @@ from typing import Any
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import GuardRefused, Refusal, TransitionNotAllowed
 from kjfh_workflow.policy.graph import opening_edge
-from kjfh_workflow.policy.machine import Timer
+from kjfh_workflow.policy.machine import State, Timer
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.part import Provision
 from kjfh_workflow.policy.vocabulary import (
@@ -28,6 +28,7 @@ from kjfh_workflow.policy.vocabulary import (
     Side,
 )
 from kjfh_workflow.rules.act import Act
+from kjfh_workflow.rules.award_status import award_meant
 from kjfh_workflow.rules.awards import newly_proposed
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Alarm, Clock, clocks_of, next_escalation
@@ -161,13 +162,14 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
         return None
     timer = pack.machines[case.kind].timer_of[alarm.timer]
     if alarm.name == EXPIRE and timer.on_due:
-        decision = decide(pack, case, timer.on_due, actor, {}, known)
-        return _after_ringing(decision, clock, alarm)
+        decision = _after_ringing(decide(pack, case, timer.on_due, actor, {}, known), clock, alarm)
+        return replace(decision, notices=()) if _holds_no_title(pack, known) else decision
     added = next_escalation(timer, clock, alarm.name, known.today, known.calendar)
     still = clock.without(alarm.name, added)
     notices, rule = _notices_of_alarm(pack, case, timer, clock, alarm)
-    if alarm.name.startswith(REMIND) and known.today > clock.due:
-        notices = ()  # noticed too late to remind anybody of what has already passed
+    too_late = alarm.name.startswith(REMIND) and known.today > clock.due  # to remind of what has already passed
+    if too_late or _holds_no_title(pack, known):
+        notices = ()
     return Decision(
         before=case,
         pack=pack,
@@ -182,6 +184,14 @@ def decide_alarm(pack: PolicyPack, case: Case, alarm: Alarm, actor: Actor, known
         added=tuple((clock, name, day) for name, day in added.items()),
         notices=notices,
     )
+
+
+def _holds_no_title(pack: PolicyPack, known: Known) -> bool:
+    """Whether the title that the case belongs to is over: its duties are over too, and nobody is told of them."""
+    if known.parent is None:
+        return False
+    parent, _ = known.parent
+    return pack.machines[parent.kind].states[parent.state].final
 
 
 def _facts_handed_in(
@@ -217,7 +227,7 @@ def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
         target=act.target,
         actor=act.actor,
         role=act.role,
-        article=edge.article,
+        article=_rests_on(act),
         status=edge.status,
         # What is forgotten must have been known.
         changes={key: value for key, value in changes.items() if value is not None or key in before},
@@ -232,6 +242,16 @@ def _written(act: Act, opened: Mapping[str, Any] | None = None) -> Decision:
     )
 
 
+def _rests_on(act: Act) -> str:
+    """The article: of the award that is moved, of the proposal that is decided, or the edge's own."""
+    if award := award_meant(act):
+        return award.article
+    heard = act.case.state != NEW and act.machine.states[act.case.state].right_to_be_heard
+    if heard and not act.machine.states[act.target].right_to_be_heard:
+        return str(act.case.memory.get("proposal", {}).get("article", act.edge.article))
+    return act.edge.article
+
+
 def _notices(act: Act, memory: Mapping[str, Any]) -> tuple[NoticeOrder, ...]:
     known, awards = act.pack.identity.notices, act.pack.identity.awards
     names = [*act.edge.notify]
@@ -241,11 +261,21 @@ def _notices(act: Act, memory: Mapping[str, Any]) -> tuple[NoticeOrder, ...]:
 
 
 def _payment_block(act: Act) -> dict[str, Any]:
-    """Since which act nothing is paid without a reasoned release; forgotten with the state that blocks."""
+    """Since which act nothing is paid without a reasoned release; forgotten with the state that blocks.
+
+    A rectification, a proposed revocation and a title that is lost are three grounds: a release for one of them
+    does not answer the next.
+    """
     states = act.machine.states
-    blocked = act.case.state != NEW and states[act.case.state].blocks_payment
-    blocks = states[act.target].blocks_payment
-    return {} if blocks == blocked else {"block": act.version if blocks else None}
+    before = None if act.case.state == NEW else _ground_of_block(states[act.case.state])
+    after = _ground_of_block(states[act.target])
+    if before == after:
+        return {}
+    return {"block": act.version if after else None}
+
+
+def _ground_of_block(state: State) -> tuple[bool, bool] | None:
+    return (state.right_to_be_heard, state.final) if state.blocks_payment else None
 
 
 def _timers_of(act: Act) -> list[Timer]:

@@ -98,7 +98,7 @@ _Day = Annotated[Day, BeforeValidator(_no_instant), AfterValidator(_in_our_time)
 _Level = Annotated[Level, AfterValidator(str)]
 _ChangeKind = Annotated[ChangeKind, AfterValidator(str)]
 _AwardKind = Annotated[AwardKind, AfterValidator(str)]
-_Score = Annotated[Yuan, Limits(le=100)]  # two places and not negative, like a sum
+_Score = Annotated[Yuan, Limits(le=100)]
 
 
 class SiteVisit(Table):
@@ -176,7 +176,7 @@ SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.REPORT: TypeAdapter(Annotated[dict[str, Any], BeforeValidator(_kept), Limits(min_length=1)]),
     # Any text: what a grade may be is its city's scale, and another one has a reason of its own.
     Field.GRADE: TypeAdapter(_Line),
-    Field.SCORE: TypeAdapter(_Score),
+    Field.SCORE: TypeAdapter(Yuan),  # two places and not negative, like a sum; its scale is the scorecard's
     Field.SCORES: TypeAdapter(dict[str, _Score]),
     Field.RECTIFY_BY: TypeAdapter(_Day),
     Field.TO_LEVEL: TypeAdapter(_Level),
@@ -195,6 +195,15 @@ SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.VOUCHER: TypeAdapter(_Line),
     Field.PERSON: TypeAdapter(_Line),
 }
+
+
+#: A report is a table, or simply a text.
+_WRITTEN_REPORT: TypeAdapter[Any] = TypeAdapter(_Text)
+
+
+def shape_of(field: Field, value: object) -> TypeAdapter[Any]:
+    """What *value* must be to stand in *field*."""
+    return _WRITTEN_REPORT if field is Field.REPORT and isinstance(value, str) else SHAPES[field]
 
 
 def read_evidence(
@@ -217,7 +226,7 @@ def read_evidence(
             read[name] = value
         elif value not in _MISSING:
             try:
-                read[name] = SHAPES[Field(name)].validate_python(value)
+                read[name] = shape_of(Field(name), value).validate_python(value)
             except ValidationError as error:
                 refusals += _invalid_parts(pack, name, error)
     refusals += _unknown_names(pack, read)
@@ -297,4 +306,6 @@ def _label(pack: PolicyPack, field: str) -> str:
 def _invalid_parts(pack: PolicyPack, field: str, error: ValidationError) -> Iterator[Refusal]:
     for detail in error.errors():
         path = ".".join(str(step) for step in (field, *detail["loc"]))
-        yield invalid(pack, path, explain(detail))
+        # Facts come as a whole, and are valid or not; of other tables a part may be missing.
+        lacks = detail["type"] == "missing" and field != Field.FACTS
+        yield missing(pack, path) if lacks else invalid(pack, path, explain(detail))

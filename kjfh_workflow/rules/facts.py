@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from kjfh_workflow.rules.identifiers import check_uscc
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 T = TypeVar("T")
 
@@ -27,7 +28,7 @@ def _only_days(value: object) -> object:
 
 
 def _plain_digits(value: object) -> object:
-    if isinstance(value, str) and not value.isascii():
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         raise ValueError(f"“{value}”不是数字")
     return value
 

@@ -61,11 +61,15 @@ def _stay(pack: PolicyPack, memory: Memory, _period: Period) -> Term | None:
 
 
 def _unassessed_instalment(_pack: PolicyPack, memory: Memory, _period: Period) -> Term | None:
-    """Reading C2: no round for an instalment's year by 31 December of the next year."""
+    """Reading C2: no round for an instalment's year by 31 December of the next year.
+
+    While a round of that year is open, only its closing decides.
+    """
     years = [
         award["year"]
         for award in memory.get("awards", {}).values()
         if award["kind"] == AwardKind.RECOGNITION and award["status"] == AwardStatus.SCHEDULED
+        if award["year"] != memory.get("assessing")
     ]
     return Term(date(min(years), 12, 31), 1, LengthUnit.YEARS) if years else None
 

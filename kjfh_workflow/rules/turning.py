@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from kjfh_workflow.policy.machine import Period, Timer
+from kjfh_workflow.policy.vocabulary import Reckoning
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Case
-from kjfh_workflow.rules.clocks import Clock, alarms_until, clocks_of, spans_as_data, spans_from_data
+from kjfh_workflow.rules.clocks import EXPIRE, REMIND, Clock, alarms_until, clocks_of, spans_as_data, spans_from_data
 from kjfh_workflow.rules.deadlines import Deadline, count, workdays_between
 from kjfh_workflow.rules.reckoning import Term
 
+#: Clocks that may start when little is left of them, by an act that tells nobody.
+_UNANNOUNCED = (Reckoning.DAY_OF_CHANGE, Reckoning.STAY)
 #: The term of a period with a reckoning; None where no clock runs.
 Reckon = Callable[[Period], Term | None]
 
@@ -157,4 +160,7 @@ def _clock(
     timer: Timer, period: Period, sequence: int, deadline: Deadline, today: date, calendar: WorkCalendar
 ) -> Clock:
     alarms = alarms_until(timer, deadline.due, today, calendar)
+    if period.reckoning in _UNANNOUNCED and alarms.keys() == {EXPIRE} and deadline.due > today:
+        # Nobody has been told of this clock yet, and its reminder would already be past.
+        alarms |= {f"{REMIND}.{rule.before}_{rule.unit}": today + timedelta(days=1) for rule in timer.reminders[:1]}
     return Clock(timer.name, sequence, period.state, deadline, alarms, period.article)

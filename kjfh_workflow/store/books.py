@@ -154,8 +154,18 @@ def awards(
         conditions.append(ledger.c.legal_on <= on)
     if noticed_before is not None:
         conditions.append(ledger.c.noticed_at < noticed_before)
-    newest = select(func.max(ledger.c.id)).where(*conditions).group_by(ledger.c.case_id, ledger.c.award)
-    query = select(ledger).where(ledger.c.id.in_(newest)).order_by(ledger.c.case_id, ledger.c.award)
+    newest = (
+        select(ledger.c.case_id, ledger.c.award, func.max(ledger.c.version).label("version"))
+        .where(*conditions)
+        .group_by(ledger.c.case_id, ledger.c.award)
+        .subquery()
+    )
+    same = (ledger.c.case_id == newest.c.case_id, ledger.c.award == newest.c.award)
+    query = (
+        select(ledger)
+        .join(newest, and_(*same, ledger.c.version == newest.c.version))
+        .order_by(ledger.c.case_id, ledger.c.award)
+    )
     return (dict(row) for row in tx.connection.execute(query).mappings())
 
 

@@ -54,7 +54,7 @@ _OPEN_OF_OPERATOR = Prepared(
 )
 _IN_SLOT = Prepared(select(cases.c.id).where(cases.c.slot == bindparam("slot")))
 _APPLICATIONS = Prepared(
-    select(cases.c.memory).where(
+    select(cases.c.id, cases.c.memory).where(
         cases.c.uscc == bindparam("uscc"),
         cases.c.city == bindparam("city"),
         cases.c.kind == literal_column(f"'{CaseKind.APPLICATION}'"),
@@ -113,10 +113,12 @@ def in_slot(tx: Transaction, slot: str) -> str:
     return str(row[0]) if row else ""
 
 
-def fraud_found(tx: Transaction, city: str, uscc: str) -> date | None:
-    """The day of the latest finding of cheating in the operator's applications in a city; None if there is none."""
-    days = [canonical.loads(row[0]).get("fraud_on") for row in tx.fetch_all(_APPLICATIONS, city=city, uscc=uscc)]
-    return max((date.fromisoformat(day) for day in days if day), default=None)
+def fraud_found(tx: Transaction, city: str, uscc: str) -> tuple[date | None, str]:
+    """Day and case of the latest finding of cheating in the operator's applications in a city; None and "" if none."""
+    rows = tx.fetch_all(_APPLICATIONS, city=city, uscc=uscc)
+    found = [(day, row[0]) for row in rows if (day := canonical.loads(row[1]).get("fraud_on"))]
+    day, case = max(found, default=("", ""))
+    return (date.fromisoformat(day) if day else None), case
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, insert, literal_column, select
+from sqlalchemy import bindparam, func, insert, literal_column, select
 
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case
@@ -114,3 +114,9 @@ def whole_roster(tx: CoreTransaction) -> Iterator[dict[str, Any]]:
     """Every row of every round's roster."""
     for row in tx.connection.execute(select(roster).execution_options(yield_per=1000)).mappings():
         yield dict(row)
+
+
+def members_by_round(tx: CoreTransaction) -> dict[tuple[str, int], int]:
+    """(city, year) → how many incubators are on the roster."""
+    query = select(roster.c.city, roster.c.year, func.count()).group_by(roster.c.city, roster.c.year)
+    return {(city, year): count for city, year, count in tx.connection.execute(query)}
