@@ -321,11 +321,11 @@ class Money:
     status: str
     #: Who last approved it.
     approver: str = ""
-    #: The history row that last released it, and its day.
+    #: The history row that last released it.
     released: int = 0
-    released_on: date = date.min
-    #: Whether a person has ever said what is to become of it.
-    touched: bool = False
+    #: The latest case of fraud when it was released.
+    despite: str = ""
+    approved_on: date = date.min
 
 
 @dataclass(frozen=True)
@@ -365,8 +365,10 @@ class Life:
     level: str = ""
     proposer: str = ""
     heard_from: date = date.max
-    #: The row since which nothing is paid; 0 while payments go on.
+    #: The row since which nothing is paid, on one ground; 0 while payments go on.
     blocked: int = 0
+    #: The year of the round that it was last brought into, until that is closed; 0 for none.
+    assessing: int = 0
 
     @property
     def machine(self) -> Machine:
@@ -378,6 +380,13 @@ class Life:
         """The first year whose failures count."""
         day = self.pack.identity.in_force.adverse_from
         return day.year if day else 0
+
+
+def _ground(life: Life, state: str) -> str:
+    """Why nothing is paid: it has to be rectified, is about to be cancelled, or is over; empty where it is paid."""
+    if state in ("rectification", "recheck"):
+        return "rectification"
+    return "revocation" if state in _UNHEARD else "over" if state in ("revoked", "surrendered") else ""
 
 
 class Chronicle:
@@ -493,12 +502,12 @@ class Chronicle:
 
     def banned_until(self, city: str, code: str) -> date | None:
         """The last day on which an operator may not apply; only Yuyao bars anybody."""
-        days = [add_months(day, 24) for day in self._frauds(city, code)]
+        days = [add_months(day, 24) for day, _ in self._frauds(city, code)]
         return max(days, default=None) if city == "yuyao" else None
 
-    def _frauds(self, city: str, code: str) -> list[date]:
+    def _frauds(self, city: str, code: str) -> list[tuple[date, str]]:
         theirs = (one for one in self.lives.values() if one.city == city and one.said.get("uscc") == code)
-        return [act.on for one in theirs for act in one.acts if act.event == "find_fraud"]
+        return [(act.on, one.id) for one in theirs for act in one.acts if act.event == "find_fraud"]
 
     def _nobody_has_two(self) -> None:
         taken: list[tuple[str, ...]] = []
@@ -532,21 +541,24 @@ class Chronicle:
                 kept = (before.kind, before.year, before.instalment, before.cap, before.fixed)
                 assert kept == (money.kind, money.year, money.instalment, money.cap, money.fixed)
                 assert money.yuan == before.yuan or told.event == "approve_award"
-            life.awards[key] = self._with_its_past(before, money, told)
+            life.awards[key] = self._with_its_past(life, before, money, told)
         self._within_the_highest_cap(life)
         self._heard(life, told)
-        blocks = {name for name, state in life.machine.states.items() if state.blocks_payment}
-        if (told.target in blocks) != (told.source in blocks):
-            life.blocked = told.version if told.target in blocks else 0
+        if told.event == "open_round":
+            life.assessing = told.evidence["year"]
+        elif told.event == "close_round" and told.evidence["year"] == life.assessing:
+            life.assessing = 0
+        if (ground := _ground(life, told.target)) != _ground(life, told.source):
+            life.blocked = told.version if ground else 0
 
-    def _with_its_past(self, before: Money | None, money: Money, told: Told) -> Money:
+    def _with_its_past(self, life: Life, before: Money | None, money: Money, told: Told) -> Money:
         past = before or money
-        approver = told.actor if told.event == "approve_award" else past.approver
-        released, released_on = past.released, past.released_on
+        if told.event == "approve_award":
+            return replace(past, status=money.status, yuan=money.yuan, approver=told.actor, approved_on=told.on)
         if told.event == "release_award":
-            released, released_on = told.version, told.on
-        touched = past.touched or told.event in _ARROWS
-        return replace(money, approver=approver, released=released, released_on=released_on, touched=touched)
+            despite = self._fraud_open(life, told.on)
+            return replace(past, status=money.status, released=told.version, despite=despite)
+        return replace(past, status=money.status)
 
     def _moved(self, life: Life, told: Told, changed: Mapping[str, Money]) -> None:
         ((key, money),) = changed.items()
@@ -559,7 +571,7 @@ class Chronicle:
         if told.event == "pay_award":
             assert before.approver != told.actor, "who approved does not record the payment"
             assert not blocked, "nothing is paid while something is open, unless released since"
-            assert date.fromisoformat(told.evidence["paid_on"]) <= told.on
+            assert before.approved_on <= date.fromisoformat(told.evidence["paid_on"]) <= told.on
         if told.event == "release_award" and before.status == "approved":
             assert blocked, "what is approved is released only where it could not be paid"
         if told.event == "approve_award" and "yuan" in told.evidence:
@@ -568,10 +580,14 @@ class Chronicle:
     def _blocked(self, life: Life, told: Told, award: Money) -> bool:
         if life.blocked and award.released <= life.blocked:
             return True
-        banned = self.banned_until(life.city, life.said["uscc"])
-        frauds = self._frauds(life.city, life.said["uscc"])
-        still_open = frauds and (life.city == "cixi" or (banned is not None and told.on <= banned))
-        return bool(still_open and award.released_on < max(frauds))
+        fraud = self._fraud_open(life, told.on)
+        return bool(fraud) and award.despite != fraud
+
+    def _fraud_open(self, life: Life, day: date) -> str:
+        """The case of the latest finding of fraud that still bears on payments: in Yuyao as long as the ban."""
+        banned, found = self.banned_until(life.city, life.said["uscc"]), self._frauds(life.city, life.said["uscc"])
+        over = life.city == "yuyao" and (banned is None or day > banned)
+        return max(found)[1] if found and not over else ""
 
     def _within_the_highest_cap(self, life: Life) -> None:
         granted = sum(
@@ -595,7 +611,8 @@ class Chronicle:
             expected = self._year_closed(life, told)
         elif event == "assessment_missing":
             over = {k: m for k, m in life.awards.items() if date(m.year + 1, 12, 31) < told.noticed_on}
-            expected = {key: ("held", money.yuan) for key, money in over.items() if money.status == "scheduled"}
+            waiting = {k: m for k, m in over.items() if m.status == "scheduled" and m.year != life.assessing}
+            expected = {key: ("held", money.yuan) for key, money in waiting.items()}
         elif event in _LOSSES:
             lost = {k: m for k, m in life.awards.items() if m.status in ("scheduled", "held", "proposed")}
             expected = {key: ("lapsed", money.yuan) for key, money in lost.items()}
@@ -650,15 +667,16 @@ class Chronicle:
         year, grade = told.evidence["year"], told.evidence.get("grade")
         expected: dict[str, tuple[str, Decimal]] = {}
         if life.city == "cixi":
-            for key, money in life.awards.items():
-                waits = money.status == "scheduled" or (money.status == "held" and not money.touched)
-                if money.year == year and money.instalment and waits:
-                    passed = grade in ("excellent", "qualified")
-                    if passed or money.status == "scheduled":
-                        expected[key] = ("proposed" if passed else "held", money.yuan)
+            status = "proposed" if grade in ("excellent", "qualified") else "held"
+            due = {k: m for k, m in life.awards.items() if m.year == year and m.status == "scheduled"}
+            expected = {key: (status, money.yuan) for key, money in due.items()}
         sums = {("cixi", "excellent"): 100_000, ("yuyao", "excellent"): 200_000, ("yuyao", "good"): 100_000}
         annual = sums.get((life.city, str(grade)))
-        if annual and not (life.city == "yuyao" and year in life.above):
+        if (
+            annual
+            and year >= life.pack.identity.in_force.effective_from.year
+            and not (life.city == "yuyao" and year in life.above)
+        ):
             first = life.city == "yuyao" and year == self._own_title_of(life)
             expected[f"annual/{year}/0"] = ("held" if first else "proposed", Decimal(annual))
         return expected
@@ -784,7 +802,7 @@ class Chronicle:
                 months = 60 if firm["field"] in ("生物医药", "人工智能", "集成电路") else 36
                 return add_months(date.fromisoformat(firm["entered_on"]), months)
             case "assessment_missing":
-                years = [m.year for m in life.awards.values() if m.kind == "recognition" and m.status == "scheduled"]
+                years = [m.year for m in life.awards.values() if m.status == "scheduled" and m.year != life.assessing]
                 return date(min(years) + 1, 12, 31) if years else None
         raise AssertionError(f"{timer}: nobody has told how it is reckoned")
 

@@ -1508,7 +1508,7 @@ def test_a_title_may_be_graded_and_fail_twice_without_any_money(copied: Path) ->
     text = re.sub(r'(?m)^effects *= \["lapse_awards"\]\n', "", text)
     (copied / INCUBATOR).write_text(text, "utf-8")
     found = {problem.key for problem in problems_in(copied.parents[1])}
-    assert found == {"notices.award_proposed"}
+    assert found == {"notices.award_changed", "notices.award_proposed"}
 
 
 def test_the_names_of_what_is_known_of_a_graduate_are_those_of_the_evidence() -> None:

@@ -319,7 +319,8 @@ def _rejected(tour: Tour, edge: Edge, source: str) -> None:
 @recipe(CaseKind.APPLICATION, "find_fraud")
 def _fraud(tour: Tour, edge: Edge, source: str) -> None:
     if Branch.BEFORE_ADVERSE_FROM in edge.when:
-        tour.on(date(2020, 10, 12))
+        day = date(2020, 10, 12)
+        tour.town = Town(fresh_bureau(day), day, evenings=0)
     tour.application(source)
     tour._disqualified()
 
