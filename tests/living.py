@@ -461,7 +461,10 @@ class Chronicle:
         ]
         assert fits, "never off the graph"
         told_of = {notice for notice, _, _ in told.effects.get("notices", ())}
-        fits = [edge for edge in fits if {*edge.notify} <= told_of]
+        if told.role == "timer" and self._belongs_to_what_is_over(life):
+            assert not told_of, "nobody is told of duties that ended with the title"
+        else:
+            fits = [edge for edge in fits if {*edge.notify} <= told_of]
         assert fits, "everybody is told who is to be told"
         best = max(fits, key=lambda edge: len(edge.notify))
         self.edges_taken.add((life.city, life.kind, life.machine.edges.index(best)))
@@ -472,6 +475,10 @@ class Chronicle:
                 assert who.city == life.city
             if who and told.role == "applicant":
                 assert who.uscc == life.said["uscc"], "an applicant acts in its own cases"
+
+    def _belongs_to_what_is_over(self, life: Life) -> bool:
+        parent = self.lives.get(str(life.said.get("parent")))
+        return bool(parent and parent.machine.states[parent.state].final)
 
     def _others(self, life: Life, told: Told) -> None:
         if told.event == "endorse":

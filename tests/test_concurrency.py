@@ -355,16 +355,21 @@ def test_a_title_is_surrendered_or_in_the_round_that_opens(bureau: Bureau, deput
 def test_one_request_for_a_round_sent_at_once_is_done_once_and_answered_every_time(
     bureau: Bureau, deputies: list[Bureau]
 ) -> None:
-    titles(bureau, 4)
-    answers = at_once(
-        *(
-            lambda office=office: office.workflow.rounds.open("yuyao", 2021, by=office.lead, request_id="r")
-            for office in deputies
-        )
-    )
-    assert all(isinstance(answer, Round) for answer in answers)
-    assert len({(answer.act, answer.members) for answer in answers if isinstance(answer, Round)}) == 1
-    assert len(bureau.workflow.rounds.history("yuyao")) == 1
+    members = titles(bureau, 4)
+
+    def asked(act: str) -> list[Outcome | Round | Exception]:
+        desks = [(getattr(office.workflow.rounds, act), office.lead) for office in deputies]
+        return at_once(*(lambda do=do, by=by: do("yuyao", 2021, by=by, request_id=act) for do, by in desks))
+
+    opened = asked("open")
+    for case in members:
+        bureau.act(case, "propose_grade", bureau.clerk, grade="good")
+    closed = asked("close")
+    for answers in (opened, closed):
+        assert all(isinstance(answer, Round) for answer in answers), answers
+        assert all(answer == answers[0] for answer in answers)
+    assert bureau.workflow.rounds.history("yuyao") == [opened[0], closed[0]]
+    assert bureau.workflow.verify().holds
 
 
 def test_closing_a_round_waits_for_who_acts_on_a_title_outside_it(postgres_url: str) -> None:

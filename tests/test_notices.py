@@ -41,7 +41,7 @@ PACKS: dict[str, PolicyPack] = {
 REMEDIES = ("行政复议", "60日", "行政诉讼", "6个月")
 BURDENING = {
     "application_lapsed", "application_rejected", "disqualified", "ban_imposed", "revoked",
-    "unqualified_warning", "rectification_ordered",
+    "unqualified_warning", "rectification_ordered", "award_changed",
 }  # fmt: skip
 ADMIN = Actor.of("admin", "admin", "yuyao")
 #: Whose life it is: name, and the kind of space.
@@ -74,8 +74,12 @@ class City:
         return Actor.of("operator", "applicant", self.city, name=self.name, uscc=uscc(1))
 
     def who(self, role: str) -> Actor:
-        """Somebody of the offices, or the operator."""
-        return self.operator if role == "applicant" else Actor.of(f"{self.city}-{role}", role, self.city)
+        """Somebody of the offices, or the operator; ``finance 2`` is another one than ``finance``."""
+        return (
+            self.operator
+            if role == "applicant"
+            else Actor.of(f"{self.city}-{role}", role.split(maxsplit=1)[0], self.city)
+        )
 
     def on(self, *day: int) -> None:
         """Time passes until a day, everything that is due happens on its own."""
@@ -203,7 +207,13 @@ def _life_of_yuyao(town: City) -> None:
     town.under(title, "change", "record_change", "tech_clerk", what=["area"], occurred_on=date(2021, 8, 20))
     town.assess(title, 2021, date(2021, 11, 1), date(2021, 12, 20), grade="good", score=Decimal(86))
     town.on(2022, 1, 10)
-    town.do(title, "release_award", "finance", kind="annual", year=2021, reason="按第十一条字面")
+    annual = {"kind": "annual", "year": 2021}
+    town.do(title, "release_award", "finance", **annual, reason="按第十一条字面")
+    town.do(title, "hold_award", "finance", **annual, reason="收款账户有误")
+    town.do(title, "release_award", "finance", **annual, reason="账户已更正")
+    town.do(title, "approve_award", "finance", **annual, yuan=80000)
+    town.do(title, "pay_award", "finance 2", **annual, paid_on=date(2022, 1, 10), voucher="2022-0110")
+    town.do(title, "reverse_award", "finance", **annual, reason="退回")
     town.on(2022, 3, 1)
     promotion = town.under(title, "promotion", "recommend", "tech_lead", to_level="ningbo")
     town.on(2022, 5, 10)
@@ -232,6 +242,8 @@ def _life_of_cixi(town: City) -> None:
     town.assess(title, 2022, date(2022, 11, 1), date(2022, 12, 20), **failed, rectify_by=by)
     town.on(2023, 4, 10)
     town.do(title, "pass_recheck", "tech_clerk", finding="整改到位")
+    second = {"kind": "recognition", "year": 2022, "instalment": 2}
+    town.do(title, "lapse_award", "finance", **second, reason="当年度考核不合格，不再给予")
     town.on(2023, 5, 10)
     above = {"level": "ningbo", "decided_on": date(2023, 5, 1), "document_no": "甬科高〔2023〕60号"}
     town.do(promotion, "record_recognition", "tech_clerk", **above)
@@ -290,6 +302,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "rectification_reminder": ("remind",),
     "rectification_overdue": ("rectification_overdue",),
     "recheck_passed": ("pass_recheck",),
+    "award_changed": ("yuyao hold_award", "yuyao reverse_award", "cixi lapse_award"),
     "award_proposed": ("take_level", "yuyao release_award", "cixi grant_title", "cixi close_round"),
     "promotion_recommended": ("recommend",),
     "promotion_recorded": ("record_recognition",),
@@ -330,30 +343,32 @@ SAYS: dict[str, tuple[str, ...]] = {
     ),
     "rectification_reminder": ("整改期限将于2023年3月31日24时届满", "逾期未提交的，直接进入复核"),
     "rectification_overdue": ("整改期限已于2023年3月31日24时届满，期内未收到整改报告，现转入复核",),
-    "recheck_passed": ("2023年4月10日复核通过，保留资格", "复核意见：整改到位"),
+    "recheck_passed": ("2023年4月10日复核通过，保留资格", "复核意见：整改到位", "原考核等次不变"),
+    "award_changed": ("你单位的下列奖励作如下变更", "理由："),
     "award_proposed": ("晋级奖励：", "以上款项经财政部门核定后拨付"),
     "promotion_recommended": ("推荐你单位申报宁波市级{type}", "推荐不等于认定"),
     "promotion_recorded": ("5月1日被认定为宁波市级{type}（甬科高〔",),
     "change_received": ("变更事项：名称、", "发生日期：2021年7月2日", "本次报告超过规定期限"),
-    "change_reminder": ("尚未收到变更报告", "请及时书面报告", "报告期限的计算：自2021年"),
-    "change_overdue": ("至今未收到变更报告，请立即书面报告", "逾期天数将记录在案", "顺延"),
+    "change_reminder": ("请及时书面报告", "报告期限的计算：自2021年"),
+    "change_overdue": ("请立即书面报告", "逾期天数将记录在案", "顺延"),
     "change_kept": (
         "（名称、场地位置），经实地核查，符合要求，保留{type}资格", "2021年9月1日，王、李", "核查结论：场地集中",
         "超过规定期限30日",
     ),
-    "incubation_reminder": ("宁波甲科技有限公司的孵化时限将于2023年6月1日届满", "可以说明理由申请延长"),
-    "incubation_over": ("宁波甲科技有限公司的孵化时限已于2023年6月1日届满，现登记为超期在孵",),
+    "incubation_reminder": ("宁波甲科技有限公司的孵化时限将于2023年6月1日24时届满", "可以说明理由申请延长"),
+    "incubation_over": ("的孵化时限已于2023年6月1日24时届满，现登记为超期在孵", "可以说明理由申请延长"),
     "revocation_proposed": ("我局拟取消你单位{type}资格", "你单位有权进行陈述和申辩", "《浙江省行政程序办法》第五条",
                             "5个工作日", "24时前以书面或者口头形式提出"),
     "revoked": ("现决定自20", "起取消你单位{type}资格", "事由：申报材料造假", "24时前未提出陈述申辩",
-                "你单位的宁波市级资格由其认定机关管理，不在本决定范围内"),
-    "revocation_dropped": ("决定不予取消，资格继续有效", "理由：申辩成立"),
+                "下列奖励随资格取消失效", "你单位的宁波市级资格由其认定机关管理，不在本决定范围内"),
+    "revocation_dropped": ("关于拟取消你单位{type}资格一事（事由：", "决定不予取消，资格继续有效", "理由：申辩成立"),
     "work_overdue": ("审核期限已于2021年3月29日24时届满，至今未办结", "逾期不视为同意"),
     "work_reminder": ("审核期限将于2021年3月29日24时届满，请及时办理",),
 }  # fmt: skip
 #: The same, of one city.
 SAYS_HERE: dict[tuple[str, str], tuple[str, ...]] = {
-    ("yuyao", "grade_announced"): ("2021年度科技企业孵化器考核结果为：良好", "考核得分：86"),
+    ("cixi", "grade_announced"): ("2022年认定奖励（第2期）60,000元：暂缓", "2023年认定奖励（第3期）60,000元：拟给予"),
+    ("yuyao", "grade_announced"): ("2021年年度考核奖励100,000元：暂缓", "考核结果为：良好", "考核得分：86"),
     ("yuyao", "award_proposed"): (
         "1. 2021年年度考核奖励：100,000元。计算：2021年度考核良好，奖励不超过100,000.00元。依据：《", "第十一条。",
         "1. 2022年晋级奖励：400,000元。", "第十二条",
@@ -361,12 +376,23 @@ SAYS_HERE: dict[tuple[str, str], tuple[str, ...]] = {
     ("cixi", "award_proposed"): (
         "1. 2021年认定奖励（第1期）：180,000元。计算：认定奖励共300,000.00元，本期60%",
         "1. 2023年认定奖励（第3期）：60,000元。",
-        "1. 2023年晋级奖励：300,000元。计算：宁波市级奖励600,000.00元，减去已给予的300,000.00元",
+        "1. 2023年晋级奖励：360,000元。计算：宁波市级奖励600,000.00元，减去已给予的240,000.00元",
     ),
+    ("yuyao", "award_changed"): (
+        "2021年年度考核奖励100,000元：暂缓。", "理由：收款账户有误",
+        "2021年年度考核奖励80,000元：已冲销。", "理由：退回",
+    ),
+    ("cixi", "award_changed"): ("2022年认定奖励（第2期）60,000元：已失效。", "理由：当年度考核不合格，不再给予"),
+    ("yuyao", "change_overdue"): ("至今未收到变更报告",),
+    ("cixi", "change_overdue"): ("至今未收到重大事项报告",),
     ("yuyao", "change_received"): ("变更事项：名称、场地位置", "超过规定期限30日", "第十三条"),
     ("cixi", "change_received"): ("变更事项：名称、发展方向", "超过规定期限54日", "第三部分第（四）项"),
-    ("yuyao", "change_reminder"): ("（面积范围）", "9月22日24时届满", "1个月，原届满日2021年9月20日为休息日，顺延"),
-    ("cixi", "change_reminder"): ("（经营场地）", "2月21日24时届满", "3个月，原届满日2022年2月20日为休息日，顺延"),
+    ("yuyao", "change_reminder"): (
+        "尚未收到变更报告", "（面积范围）", "9月22日24时届满", "1个月，原届满日2021年9月20日为休息日，顺延",
+    ),
+    ("cixi", "change_reminder"): (
+        "尚未收到重大事项报告", "（经营场地）", "2月21日24时届满", "3个月，原届满日2022年2月20日为休息日，顺延",
+    ),
     ("yuyao", "revocation_proposed"): (
         "事由：2022、2023年度考核均为不合格", "第十一条。", "事由：申报材料造假", "第十四条。",
         "请在2023年12月27日24时前",
@@ -374,8 +400,8 @@ SAYS_HERE: dict[tuple[str, str], tuple[str, ...]] = {
     ("cixi", "revocation_proposed"): (
         "事由：年度考核不合格，限期整改后复核仍不合格：仍无专职导师", "第三部分第（四）项", "请在2024年12月27日24时前",
     ),
-    ("yuyao", "revoked"): ("自2023年12月28日起",),
-    ("cixi", "revoked"): ("自2024年12月28日起",),
+    ("yuyao", "revoked"): ("2022年晋级奖励：400,000元", "自2023年12月28日起",),
+    ("cixi", "revoked"): ("2023年认定奖励（第3期）：60,000元", "2023年晋级奖励：360,000元", "自2024年12月28日起",),
 }  # fmt: skip
 EVERY_NOTICE = [(city, notice) for city, pack in PACKS.items() for notice in pack.identity.notices]
 
@@ -510,11 +536,18 @@ def test_a_missing_template_is_known_before_anything_is_sent(tmp_path: Path) -> 
 
 def test_a_letter_claims_no_basis_that_the_text_lacks(city: str) -> None:
     in_text = f"依据：《{PACKS[city].identity.title}》"
-    for notice in ("round_opened", "grade_announced", "promotion_recorded", "change_received", "revoked"):
+    for notice in (
+        "round_opened",
+        "grade_announced",
+        "promotion_recorded",
+        "change_received",
+        "revoked",
+        "revocation_dropped",
+    ):
         for letter in sent(city, notice):
             assert in_text in letter.body, letter
             assert "确定的办理程序" not in letter.body, letter
-    for notice in ("correction_requested", "application_lapsed", "revocation_dropped"):
+    for notice in ("correction_requested", "application_lapsed", "award_changed"):
         for letter in sent(city, notice):
             assert in_text not in letter.body, letter
             assert "依据：本局为实施" in letter.body, letter
@@ -690,6 +723,21 @@ def test_a_change_that_does_not_conform_is_the_ground_of_the_proposal(desk: Bure
     assert "依据：《余姚市科技企业孵化器管理办法》（余科〔2021〕2号）第十三条。" in proposed
 
 
+def test_a_firm_whose_field_has_a_hard_limit_is_not_offered_an_extension(desk: Bureau) -> None:
+    office = town(desk, "yuyao")
+    office.on(2021, 3, 1)
+    title = office.recognised()
+    firm = {**FIRM, "field": "生物医药", "founded_on": date(2016, 1, 4), "entered_on": date(2016, 4, 1)}
+    stay = office.under(title, "tenancy", "admit", "applicant", tenant=firm)
+    office.on(2021, 4, 6)
+    told = letters(desk, stay)
+    assert "24时届满，现登记为超期在孵" in told["incubation_over"]
+    assert "自2016年4月1日起算（当日不计）60个月，至2021年4月1日24时止" in told["incubation_over"]
+    for text in told.values():
+        assert "不能延长" in text
+        assert "可以说明理由申请延长" not in text
+
+
 def test_an_office_clock_that_moves_is_told_to_whoever_has_the_work(desk: Bureau) -> None:
     office = town(desk, "cixi")
     office.on(2021, 3, 1)
@@ -719,7 +767,7 @@ PUBLIC = {
 def test_every_notice_of_the_public_vocabulary_has_its_template_and_is_sent_somewhere() -> None:
     folders = {path.name for path in templates_dir().iterdir() if not path.name.startswith("_")}
     assert folders == {letter.notice for city in PACKS for letter in life(city)}
-    assert folders == PUBLIC | {"work_reminder", "deadline_moved"}
+    assert folders == PUBLIC | {"work_reminder", "deadline_moved", "award_changed"}
 
 
 # ---- the register of an office -----------------------------------------------------------------------------------

@@ -240,7 +240,6 @@ def test_nothing_is_paid_after_a_finding_of_fraud_unless_released_since(city: st
     town.look_closely()
 
 
-@pytest.mark.xfail(strict=True, reason="the list asks about the award of the lower level instead")
 def test_the_payment_list_knows_two_promotions_of_one_year_apart() -> None:
     town = town_of()
     case = recognised(town, "cixi")

@@ -132,7 +132,14 @@ def _approved(
 
 def _selectors(row: Mapping[str, Any]) -> dict[str, Any]:
     """How an event names the award."""
-    named = {Field.KIND: row["kind"], Field.YEAR: row["year"], Field.INSTALMENT: row["instalment"]}
+    # Only promotions have their level in their key: a year may bring two.
+    level = "".join(row["award"].split("/")[3:])
+    named = {
+        Field.KIND: row["kind"],
+        Field.YEAR: row["year"],
+        Field.INSTALMENT: row["instalment"],
+        Field.LEVEL: level,
+    }
     return {str(field): value for field, value in named.items() if value}
 
 
@@ -285,10 +292,6 @@ def _judged(row: sheet.Returned, award: Mapping[str, Any] | None, doubled: bool)
     return line
 
 
-class _AnotherAward(Exception):
-    """The event would have paid another award of the same kind and year."""
-
-
 def _paid(
     office: Office, database: Database, by: Actor, award: Mapping[str, Any], values: Mapping[str, Any], line: Line
 ) -> Line:
@@ -310,8 +313,6 @@ def _paid(
         # Only what is approved can be paid: anything else is refused, and must not get an earlier payment's answer.
         request = _request_id(line.key, voucher) if stands["status"] == AwardStatus.APPROVED else None
         acts.perform(office, tx, case, _PAY, by, evidence, request)
-        if (now := ledger.newest(tx, case, key)) is None or now["status"] != AwardStatus.PAID:
-            raise _AnotherAward
         return line
 
     try:
@@ -321,8 +322,6 @@ def _paid(
         if award["status"] == AwardStatus.PAID:
             reasons += f"；台账凭证号{award['voucher']}，{award['paid_on']}付款：可能重复付款"
         return replace(line, result=Result.REFUSED, message=reasons, codes=error.codes)
-    except _AnotherAward:
-        return replace(line, result=Result.REFUSED, message="同一年度另有级别较低的晋级奖励，须先登记其付款")
     except Conflict:
         return replace(line, result=Result.REFUSED, message="本案同时正由他人办理；请再次读入本清单")
 

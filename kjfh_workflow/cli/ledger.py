@@ -15,7 +15,7 @@ from kjfh_workflow.books.payments import Result
 from kjfh_workflow.cli.case_pages import print_outcome
 from kjfh_workflow.cli.output import DAY, YEAR, actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.cli.tables import give, reader_options, table_options
-from kjfh_workflow.policy.vocabulary import AwardKind, AwardStatus
+from kjfh_workflow.policy.vocabulary import LEVELS, AwardKind, AwardStatus
 from kjfh_workflow.rules.case import Actor
 
 #: What a terminal has room for.
@@ -158,6 +158,7 @@ def _add(name: str, event: str, about: str, options: tuple[Callable[..., Any], .
     @click.option("--kind", required=True, type=click.Choice([*map(str, AwardKind)]), help="What the award is for.")
     @click.option("--year", required=True, type=YEAR, help="The calendar year that it belongs to.")
     @click.option("--instalment", type=int, default=None, help="Where there are instalments: which.")
+    @click.option("--level", type=click.Choice([*map(str, LEVELS)]), default=None, help="Of two promotions: which.")
     @click.option("--request-id", default=None, help="Your own id of this request: repeating it changes nothing.")
     @actor_options
     @json_option

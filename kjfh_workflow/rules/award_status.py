@@ -192,9 +192,13 @@ def _named(act: Act, memory: Mapping[str, Any]) -> list[Award]:
 
 
 def _meant(act: Act, memory: Mapping[str, Any]) -> Award | None:
-    """The award that the evidence names; of two promotions in one year, the first that the event may move."""
-    instalment = act.evidence.get(Field.INSTALMENT, 0)
-    found = [award for award in _named(act, memory) if award.instalment == instalment]
+    """The award that the evidence names; of two promotions in one year, with no level, the first that may move."""
+    instalment, level = act.evidence.get(Field.INSTALMENT, 0), act.evidence.get(Field.LEVEL)
+    found = [
+        award
+        for award in _named(act, memory)
+        if award.instalment == instalment and (level is None or award.level == level)
+    ]
     return next((award for award in found if _may_move(act, award)), found[0] if found else None)
 
 
