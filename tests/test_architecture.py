@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import kjfh_workflow
-from kjfh_workflow.policy.vocabulary import Branch, EffectName, Field, GuardName, Measure
+from kjfh_workflow.policy.vocabulary import Branch, EffectName, Field, GuardName, Measure, Reckoning
 from kjfh_workflow.rules.effects import EFFECTS
 from kjfh_workflow.rules.evidence import SHAPES
 from kjfh_workflow.rules.guards import GUARDS
 from kjfh_workflow.rules.lifecycle import BRANCHES
 from kjfh_workflow.rules.measures import MEASURES
+from kjfh_workflow.rules.reckoning import RECKONINGS
 
 ROOT = Path(kjfh_workflow.__file__).parent
 #: From the ground up; what is above may import what is below, never the other way round.
@@ -130,7 +131,14 @@ def test_no_code_asks_which_city_it_is_in() -> None:
 
 @pytest.mark.parametrize(
     ("registry", "names"),
-    [(GUARDS, GuardName), (EFFECTS, EffectName), (BRANCHES, Branch), (MEASURES, Measure), (SHAPES, Field)],
+    [
+        (GUARDS, GuardName),
+        (EFFECTS, EffectName),
+        (BRANCHES, Branch),
+        (MEASURES, Measure),
+        (SHAPES, Field),
+        (RECKONINGS, Reckoning),
+    ],
 )
 def test_every_name_a_pack_may_use_has_its_code(registry: dict[str, object], names: type) -> None:
     assert {*registry} == {*names}  # type: ignore[misc]

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import icalendar
@@ -21,11 +22,28 @@ from kjfh_workflow import Actor, NotFound, Workflow, WorkflowError
 from kjfh_workflow.casework.docket import Item
 from kjfh_workflow.casework.ics import to_ics
 from kjfh_workflow.cli import main
-from kjfh_workflow.clock import SystemClock, local_date, office_hour
+from kjfh_workflow.clock import SystemClock, office_hour
 from kjfh_workflow.resources import states_dir
 from kjfh_workflow.store.database import Database
 from tests.bureau import Bureau
-from tests.test_foresight import LIVES, Stroke, act, live, operator, submitted
+from tests.test_foresight import (
+    CIXI,
+    EARLY,
+    FAILED,
+    GRADED,
+    LIVES,
+    RECOGNISED,
+    START,
+    YUYAO,
+    Road,
+    act,
+    all_at_their_time,
+    assess,
+    lived,
+    operator,
+    submitted,
+    walk,
+)
 
 FIRST = date(2021, 3, 1)
 
@@ -70,23 +88,17 @@ def running(workflow: Workflow, until: date) -> set[tuple[str, str, int]]:
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
-@given(life=LIVES, unnoticed=st.integers(0, 60), days=st.sampled_from([1, 5, 15, 90, 800]), ticks=st.booleans())
+@given(LIVES, st.randoms(), st.integers(0, 60), st.sampled_from([1, 5, 15, 90, 800]), st.booleans())
 def test_the_docket_lists_exactly_the_clocks_that_the_history_says_run(
-    life: list[Stroke], unnoticed: int, days: int, ticks: bool
+    moves: list[str], chance: Random, unnoticed: int, days: int, ticks: bool
 ) -> None:
-    bureau = Bureau("sqlite://")
-    try:
-        live(bureau, life)
-        today = local_date(bureau.clock.now()) + timedelta(days=unnoticed)
-        bureau.on(today)
-        if ticks:
-            bureau.workflow.tick()
-        listed = [(item.case, item.timer, item.sequence) for item in items(bureau, days)]
+    town = lived(moves, chance)
+    town.pass_time(unnoticed, tick=ticks)
+    with town.telling():
+        listed = [(item.case, item.timer, item.sequence) for item in items(town.bureau, days)]
         assert len(listed) == len({*listed})
-        assert {*listed} == running(bureau.workflow, today + timedelta(days=days))
-        assert bureau.workflow.verify().holds
-    finally:
-        bureau.workflow.close()
+        assert {*listed} == running(town.workflow, town.day + timedelta(days=days))
+        assert town.workflow.verify().holds
 
 
 def test_a_clock_stands_on_the_docket_from_the_day_its_end_comes_into_view(bureau: Bureau) -> None:
@@ -228,6 +240,56 @@ def test_everybody_sees_the_docket_of_the_cases_they_may_see(bureau: Bureau) -> 
     assert seen(operator("yuyao", 2)) == {two}
     assert seen(operator("yuyao", 9)) == set()
     assert seen(Actor.of("nobody", "applicant", "yuyao")) == set()
+
+
+# ---- the years after recognition -------------------------------------------------------------------------------------
+
+
+def on_the_road(bureau: Bureau, city: str, road: Road, days: int = 3650) -> list[Item]:
+    """What stands on the docket of the case that a road ends with, on the day of arrival."""
+    *_, case = all_at_their_time(bureau, assess(bureau, city), walk(bureau, city, 1, road))
+    return [item for item in items(bureau.on(START), days) if item.case == case]
+
+
+def test_a_rectification_is_the_operators_and_ends_with_a_person(desk: Bureau) -> None:
+    found, later = on_the_road(desk, "cixi", Road("rectification", FAILED, CIXI, EARLY))
+    assert (found.timer, found.due, found.who) == ("rectification_due", date(2023, 2, 28), "申报主体")
+    assert (found.event, found.ends.state, found.ends.final) == ("rectification_overdue", "recheck", False)
+    assert found.ends.words == "2023年3月1日起“整改复核中”，须由人决定", "what happens later leaves it there"
+    assert found.next_alarm
+    assert found.next_alarm.on == date(2023, 1, 29), "30 days before, a Sunday on which offices work"
+    assert (later.timer, later.due, later.who) == ("assessment_missing", date(2024, 12, 31), "科技局负责人")
+
+
+def test_a_recheck_is_the_clerks_and_only_nagged(desk: Bureau) -> None:
+    words = (*FAILED, "start", "report_rectification:applicant")
+    found, _ = on_the_road(desk, "cixi", Road("recheck", words, CIXI, EARLY))
+    assert (found.timer, found.due, found.who) == ("recheck_due", date(2023, 2, 6), "科技局经办人")
+    assert found.event_label == "只催办，不作决定"
+
+
+def test_an_unreported_change_is_the_operators_and_decides_nothing(desk: Bureau) -> None:
+    words = (*RECOGNISED, "+change record_change:tech_clerk")
+    [found] = on_the_road(desk, "yuyao", Road("unreported", words, YUYAO))
+    assert (found.timer, found.due, found.side) == ("change_report_due", date(2023, 1, 30), "applicant")
+    assert found.event_label == "只记载逾期，不作决定"
+    assert found.ends.words == "仍为“已变更，未报告”，须由人决定"
+    desk.on(date(2023, 2, 20)).workflow.tick()
+    [late] = items(desk)
+    assert late.overdue
+    assert late.event_label == "已逾期，只记载逾期，不作决定"
+
+
+def test_a_stay_is_the_operators_and_ends_in_an_overstay(desk: Bureau) -> None:
+    words = (*RECOGNISED, "+tenancy admit:applicant")
+    [found] = on_the_road(desk, "yuyao", Road("incubating", words, YUYAO))
+    assert (found.timer, found.due, found.who) == ("incubation_limit", date(2024, 5, 31), "申报主体")
+    assert found.ends.words == "2024年6月1日起“超期在孵”，须由人决定"
+    assert found.type_label == "众创空间"
+
+
+def test_in_an_open_round_nothing_falls_due_by_itself(desk: Bureau) -> None:
+    assert on_the_road(desk, "yuyao", Road("under_assessment", GRADED, YUYAO, EARLY)) == []
 
 
 def test_more_cases_are_not_more_questions_to_the_database() -> None:

@@ -248,6 +248,12 @@ def act(
     return dict(bureau.workflow.perform(case, event, by=actor_of(role, who), evidence=given).opened)
 
 
+def submitted(bureau: Bureau, who: Actor) -> str:
+    """A new application of *who* in its city."""
+    given = evidence_of("submit", who, {})
+    return bureau.workflow.open_case("application", "submit", by=who, evidence=given).case
+
+
 def assess(bureau: Bureau, city: str, years: Sequence[int] = tuple(ROUNDS)) -> Way:
     """A leader opens and closes one year's round after the other."""
     lead = Actor.of(f"{city}-leader", "tech_lead", city)
@@ -440,20 +446,28 @@ MOVES = (
 )  # fmt: skip
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    moves=st.lists(st.sampled_from(MOVES), min_size=1, max_size=16), chance=st.randoms(), unnoticed=st.integers(0, 60)
-)
-def test_whatever_has_happened_the_foreseen_comes_true(moves: list[str], chance: Random, unnoticed: int) -> None:
+LIVES = st.lists(st.sampled_from(MOVES), min_size=1, max_size=16)
+
+
+def lived(moves: Sequence[str], chance: Random) -> Town:
+    """Both cities after some moves of whoever lives there."""
+
     def pick(options: Sequence[T], /) -> T:
         return chance.choice(options)
 
-    bureau = fresh_bureau()
-    town = Town(bureau, evenings=0)
+    town = Town(fresh_bureau(), evenings=0)
     town.settle(pick)
     for move in moves:
         getattr(town, move)(pick)
+    return town
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(LIVES, st.randoms(), st.integers(0, 60))
+def test_whatever_has_happened_the_foreseen_comes_true(moves: list[str], chance: Random, unnoticed: int) -> None:
+    town = lived(moves, chance)
     town.pass_time(unnoticed, tick=False)
+    bureau = town.bureau
     before = everything_foreseen(bureau)
     with town.telling():
         today = town.day

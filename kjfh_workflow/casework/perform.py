@@ -26,7 +26,7 @@ from kjfh_workflow.rules.decision import decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.rules.refusing import refusal
-from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.store import cases, history, registry, rounds, timers
 from kjfh_workflow.store.database import Transaction
 
 
@@ -255,12 +255,21 @@ def _request(
         raise WorkflowError("evidence must be a table of named values")
     if request_id is None:
         return None
+    check_request_id(request_id)
+    asked = json.dumps([target, event, actor.id, evidence], default=str, sort_keys=True)
+    return Request(request_id, canonical.digest(asked))
+
+
+def check_request_id(request_id: str) -> None:
+    """Whether a caller's id of a request can be kept.
+
+    Raises:
+        WorkflowError: if it cannot.
+    """
     try:
         check_id(request_id, "a request id")
     except ValueError as error:
         raise WorkflowError(str(error)) from None
-    asked = json.dumps([target, event, actor.id, evidence], default=str, sort_keys=True)
-    return Request(request_id, canonical.digest(asked))
 
 
 def _answered(tx: Transaction, request: Request) -> Outcome | None:
@@ -271,5 +280,7 @@ def _answered(tx: Transaction, request: Request) -> Outcome | None:
     """
     row = history.by_request(tx, request.id)
     if row is not None and row.request_digest != request.digest:
+        raise Conflict(f"request id {request.id!r} was used for another act")
+    if row is None and rounds.by_request(tx, request.id):
         raise Conflict(f"request id {request.id!r} was used for another act")
     return Outcome.of(row) if row else None

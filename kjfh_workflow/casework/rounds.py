@@ -15,7 +15,7 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Moment, Office
-from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
+from kjfh_workflow.casework.perform import check_request_id, known_to, with_overdue_alarms_rung
 from kjfh_workflow.casework.record import When, record
 from kjfh_workflow.errors import Conflict, GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
 from kjfh_workflow.policy.model import PolicyPack
@@ -28,7 +28,7 @@ from kjfh_workflow.rules.decision import decide_as
 from kjfh_workflow.rules.evidence import invalid, read_evidence
 from kjfh_workflow.rules.lifecycle import is_assessed
 from kjfh_workflow.rules.refusing import refusal
-from kjfh_workflow.store import rounds
+from kjfh_workflow.store import history, rounds
 from kjfh_workflow.store.database import Transaction
 from kjfh_workflow.store.rounds import CLOSED, OPENED
 
@@ -211,11 +211,14 @@ def _asked(
     if refusals:
         raise GuardRefused(refusals)
     digest = canonical.digest(json.dumps([city, event, evidence[Field.YEAR], actor.id]))
-    if request_id and (before := rounds.by_request(tx, request_id)):
-        if before["request_digest"] != digest:
+    if request_id is not None:
+        check_request_id(request_id)
+        before = rounds.by_request(tx, request_id)
+        if before and before["request_digest"] == digest:
+            return Round.of(before)
+        if before or history.by_request(tx, request_id):
             raise Conflict(f"request id {request_id!r} was used for another act")
-        return Round.of(before)
-    request = {"request_id": request_id, "request_digest": digest if request_id else None}
+    request = {"request_id": request_id, "request_digest": digest if request_id is not None else None}
     return _Asked(office, tx, pack, event, actor, role, evidence[Field.YEAR], office.moment(tx), request)
 
 
