@@ -394,14 +394,15 @@ def test_closing_a_round_waits_for_who_acts_on_a_title_outside_it(postgres_url: 
             host.workflow.perform(
                 outside, "propose_revocation", by=bureau.clerk, evidence=ground, connection=connection
             )
+        closing.join()
+        assert [type(result) for result in done] == [Round], done
+        assert bureau.state(outside) == "revocation_proposed"
+        assert bureau.workflow.verify().holds
     finally:
         closing.join()
-        host.workflow.close()
+        for office in (bureau, host):
+            office.workflow.close()
         engine.dispose()
-    assert [type(result) for result in done] == [Round], done
-    assert bureau.state(outside) == "revocation_proposed"
-    assert bureau.workflow.verify().holds
-    bureau.workflow.close()
 
 
 def test_killed_at_any_point_leaves_all_or_nothing(bureau: Bureau, database_url: str) -> None:
