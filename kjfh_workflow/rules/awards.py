@@ -223,13 +223,18 @@ def _settle_instalment(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hold_unassessed(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
-    """An instalment whose year nobody has assessed by the end of the next one is held; a person releases it or not."""
+    """An instalment whose year nobody has assessed by the end of the next one is held; a person releases it or not.
+
+    The earliest only: the clock goes on to the next, so that each is held on its own day, however late it is noticed.
+    """
     # A year that was passed has settled its instalment when its round closed: what is still scheduled was not passed.
-    late, assessing = act.today.year - 1, memory.get("assessing")
+    waiting = {award.year for award in awards_of(memory).values() if award.status is AwardStatus.SCHEDULED}
+    first = min(waiting - {memory.get("assessing")}, default=act.today.year)
+    late = first < act.today.year - 1
     return _all_become(
         memory,
         AwardStatus.HELD,
-        lambda award: award.status is AwardStatus.SCHEDULED and award.year < late and award.year != assessing,
+        lambda award: late and award.year == first and award.status is AwardStatus.SCHEDULED,
     )
 
 
