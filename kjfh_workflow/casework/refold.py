@@ -142,6 +142,8 @@ def differences(tx: CoreTransaction, folded: Iterable[Folded]) -> Iterator[Probl
         documents |= one.documents
         if one.ban:
             owners.add(one.case.id)
+    yield from (Problem(f"case {case}", "ledger", "has rows on file, but no history") for case in entries)
+    yield from (Problem(f"case {case}", "roster", "is in a round, but has no history") for case in rosters)
     yield from _rounds_compared(tx, acts)
     for ban in registry.all_bans(tx):
         if ban["case_id"] not in owners:

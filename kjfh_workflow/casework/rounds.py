@@ -113,8 +113,8 @@ def open_round(
         Conflict: if the request id was used for something else.
     """
     asked = _asked(office, tx, city, OPENED, year, actor, request_id)
-    if isinstance(asked, Round):
-        return asked
+    if answered := _answered(asked):
+        return answered
     today = asked.moment.today
     refusals = []
     if not today.year - 1 <= asked.year <= today.year:
@@ -123,6 +123,8 @@ def open_round(
             invalid(asked.pack, Field.YEAR, asked.pack.words("problems", "round_year").format(allowed=allowed))
         )
     if rounds.acts(tx, city, asked.year):
+        if answered := _answered(asked):
+            return answered  # it was under way beside this one
         refusals.append(asked.refuse(RefusalCode.ROUND_EXISTS, year=asked.year))
     if refusals:
         raise GuardRefused(refusals)
@@ -163,9 +165,9 @@ def close_round(
         Conflict: if the request id was used for something else.
     """
     asked = _asked(office, tx, city, CLOSED, year, actor, request_id)
-    if isinstance(asked, Round):
-        return asked
     rounds.hold(tx, city, asked.year)
+    if answered := _answered(asked):
+        return answered
     acts = rounds.acts(tx, city, asked.year)
     if OPENED not in acts or CLOSED in acts:
         raise GuardRefused([asked.refuse(RefusalCode.ROUND_NOT_OPEN, year=asked.year)])
@@ -173,16 +175,18 @@ def close_round(
     refusals = [*_against_closing(asked, opened)]
     if refusals:
         raise GuardRefused(refusals)
+    # Every lock is had before the first document number is taken: whoever holds a title may need the next one.
+    outside = [*_waiting_outside(asked)]
     tx.gather()
     for done, case in enumerate(_members(asked), 1):
         _perform(asked, case, _evidence(asked, case), opened.titles)
         progress(done, opened.members)
         if done % _BATCH == 0:
             tx.flush()
-    tx.at_once()  # what is overdue in the others happens step by step
-    for case in _waiting_outside(asked):
+    for case in outside:
         reason: dict[str, Any] = {Field.YEAR: asked.year, Field.REASON: str(Ungraded.NOT_IN_ROUND)}
         _perform(asked, case, reason, opened.titles)
+    tx.flush()
     row = asked.row(opened.titles, opened.members)
     rounds.add(tx, row)
     return Round.of(row)
@@ -190,8 +194,8 @@ def close_round(
 
 def _asked(
     office: Office, tx: Transaction, city: str, event: str, year: object, actor: Actor, request_id: str | None
-) -> _Asked | Round:
-    """What is asked, behind the doors; or what this very request did before."""
+) -> _Asked:
+    """What is asked, behind the doors."""
     pack = office.catalog.latest(city)
     machine = pack.machines[CaseKind.INCUBATOR]
     if actor.city != city:
@@ -213,13 +217,25 @@ def _asked(
     digest = canonical.digest(json.dumps([city, event, evidence[Field.YEAR], actor.id]))
     if request_id is not None:
         check_request_id(request_id)
-        before = rounds.by_request(tx, request_id)
-        if before and before["request_digest"] == digest:
-            return Round.of(before)
-        if before or history.by_request(tx, request_id):
-            raise Conflict(f"request id {request_id!r} was used for another act")
     request = {"request_id": request_id, "request_digest": digest if request_id is not None else None}
     return _Asked(office, tx, pack, event, actor, role, evidence[Field.YEAR], office.moment(tx), request)
+
+
+def _answered(asked: _Asked) -> Round | None:
+    """What this very request did before.
+
+    Raises:
+        Conflict: if the id was used for something else.
+    """
+    request_id = asked.request["request_id"]
+    if request_id is None:
+        return None
+    before = rounds.by_request(asked.tx, request_id)
+    if before and before["request_digest"] == asked.request["request_digest"]:
+        return Round.of(before)
+    if before or history.by_request(asked.tx, request_id):
+        raise Conflict(f"request id {request_id!r} was used for another act")
+    return None
 
 
 def _titles(asked: _Asked) -> Iterator[Case]:
@@ -234,9 +250,9 @@ def _titles(asked: _Asked) -> Iterator[Case]:
 
 
 def _waiting_outside(asked: _Asked) -> Iterator[Case]:
-    """Titles that were not on the roster, though an instalment waits for this year's assessment: now there is none."""
+    """Titles that are not on the roster, though an instalment waits for this year's assessment: now there is none."""
     for case in _titles(asked):
-        if str(asked.year) not in case.memory.get("grades", {}) and waits_for(case.memory, asked.year):
+        if waits_for(case.memory, asked.year) and not rounds.is_on(asked.tx, case.city, asked.year, case.id):
             yield case
 
 

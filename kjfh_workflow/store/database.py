@@ -97,15 +97,6 @@ class Transaction:
             if one_each and touched != len(rows):
                 raise Conflict
 
-    def at_once(self) -> None:
-        """Send what waits, and gather no more.
-
-        Raises:
-            Conflict: as ``write``.
-        """
-        self.flush()
-        self._gathered = None
-
     def fetch(self, statement: Prepared, **values: Any) -> Sequence[Any] | None:
         """The first row, or None."""
         try:

@@ -28,6 +28,13 @@ _LOCKED = Prepared(
     )
     .with_for_update()
 )
+_IS_ON = Prepared(
+    select(roster.c.case_id).where(
+        roster.c.city == bindparam("city"),
+        roster.c.year == bindparam("year"),
+        roster.c.case_id == bindparam("case_id"),
+    )
+)
 _BY_REQUEST = Prepared(select(*rounds.columns).where(rounds.c.request_id == bindparam("request_id")))
 _INCUBATORS = Prepared(
     select(*CASE_COLUMNS)
@@ -108,6 +115,11 @@ def roster_of(tx: CoreTransaction, city: str, year: int) -> list[str]:
     """Ids of the incubators in a round."""
     query = select(roster.c.case_id).where(roster.c.city == city, roster.c.year == year).order_by(roster.c.case_id)
     return list(tx.connection.execute(query).scalars())
+
+
+def is_on(tx: Transaction, city: str, year: int, case_id: str) -> bool:
+    """Whether an incubator is on a round's roster."""
+    return tx.fetch(_IS_ON, city=city, year=year, case_id=case_id) is not None
 
 
 def whole_roster(tx: CoreTransaction) -> Iterator[dict[str, Any]]:
