@@ -18,7 +18,7 @@ from kjfh_workflow.notices.render import NAMED, Written
 from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Actor, Case, Reads
 from kjfh_workflow.rules.clocks import clocks_of
-from kjfh_workflow.rules.evidence import shape_of
+from kjfh_workflow.rules.evidence import ALL_MET, shape_of
 from kjfh_workflow.store import history, letters
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.letters import Stored
@@ -125,6 +125,8 @@ def _evidence(tx: CoreTransaction, office: Office, case: Case, way: Sending) -> 
 
 def _typed(name: str, value: Any) -> Any:
     """Evidence from the history, where dates and sums are texts."""
+    if value == ALL_MET:
+        return value
     return shape_of(Field(name), value).validate_python(value) if name in set(Field) else value
 
 

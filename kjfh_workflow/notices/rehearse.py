@@ -73,11 +73,13 @@ def draft(
     calendar: WorkCalendar,
 ) -> Letter:
     """The letter as *sending* would have it written of *case*, which is first brought to the sending's source."""
-    before = case if case.state == sending.source else _arrived(pack, sending, case, today, evidence, calendar)
+    runs = not sending.timer or sending.timer in clocks_of(case)
+    before = case if case.state == sending.source and runs else _arrived(pack, sending, case, today, evidence, calendar)
     clock = clocks_of(before).get(sending.timer)
     day = clock.due + timedelta(days=1) if clock and sending.over else today
     # A case that is where the act leads shows the clocks that the act has started.
-    done = case.state == sending.target != sending.source
+    # A ban that is over by now is shown as it was imposed.
+    done = case.state == sending.target != sending.source and EffectName.IMPOSE_BAN not in sending.effects
     after = case if done else _after(pack, sending, before, day, evidence, calendar)
     clocks = clocks_of(after)
     barred = next((running.due for running in clocks.values() if _bars(pack, sending.kind, running)), None)
