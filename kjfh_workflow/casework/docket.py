@@ -267,6 +267,9 @@ def _ending_in_words(case: Case, label: str, steps: tuple[Happening, ...], *, re
         return "各期限循环往复，不会自行了结"
     if not steps:
         return f"仍为“{label}”"
-    last = steps[-1]
-    since = f"{chinese(last.on)}起"
-    return f"{since}{last.event_label}，仍为“{label}”" if last.state == case.state else f"{since}“{label}”"
+    states = [case.state, *(step.state for step in steps)]
+    # What happens to it afterwards may leave it where it is.
+    reached = max((n for n in range(1, len(states)) if states[n] != states[n - 1]), default=0)
+    if not reached:
+        return f"{chinese(steps[-1].on)}起{steps[-1].event_label}，仍为“{label}”"
+    return f"{chinese(steps[reached - 1].on)}起“{label}”"
