@@ -381,6 +381,17 @@ def test_yuyao_pays_one_tier_for_ningbo_and_province_and_the_rest_for_national()
     assert shows(award, "国家级", "1,000,000.00元", "省级", "400,000.00元", "600,000.00元")
 
 
+def test_a_top_up_on_an_empty_ledger_says_that_earlier_payments_have_to_be_looked_up() -> None:
+    registered = cixi()
+    registered.promote("ningbo", date(2022, 8, 10))
+    award = registered.award("promotion/2022/0/ningbo")
+    assert (award.yuan, award.status) == (Decimal("600000.00"), "proposed")
+    assert "须查明此前实际给予的金额" in award.words
+    known = cixi().recognise(MAY)
+    known.promote("ningbo", date(2022, 8, 10))
+    assert "须查明" not in known.award("promotion/2022/0/ningbo").words
+
+
 def test_without_a_rule_for_top_ups_a_promotion_brings_none() -> None:
     title = Title(with_awards_table(pack_of("cixi"), top_up=None)).recognise(MAY)
     title.promote("ningbo", date(2022, 8, 10))

@@ -26,7 +26,8 @@ from kjfh_workflow.rules.deadlines import count
 from kjfh_workflow.rules.decided import Known
 from kjfh_workflow.rules.foresight import Foreseen, Step, foresee
 from tests.bureau import ARTICLE, EVIDENCE, MATERIALS, Bureau, facts, uscc
-from tests.living import Town, fresh_bureau
+from tests.living import Town
+from tests.townsfolk import fresh_bureau
 
 T = TypeVar("T")
 YUYAO, CIXI = ("yuyao",), ("cixi",)

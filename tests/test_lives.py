@@ -1,6 +1,6 @@
 """Random lives of both cities: whatever people and deadlines do, the house's truths hold after every step.
 
-What may happen and what must then be true is told in ``living``; that every edge can be taken, in
+What may happen and what must then be true is told in ``living`` and ``chronicle``; that every edge can be taken, in
 ``test_whole_lives``; the sums and series by themselves, in ``test_properties``.
 """
 
@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.living import Pick, Town, fresh_bureau
+from tests.living import Town
+from tests.townsfolk import Pick, fresh_bureau
 
 T = TypeVar("T")
 _SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from kjfh_workflow import Refused
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind
 from tests.bureau import ARTICLE, MATERIALS, facts, uscc
-from tests.living import ALL_MONEY, CITIES, MONEY, Town, fresh_bureau, person
+from tests.living import ALL_MONEY, MONEY, Town
+from tests.townsfolk import CITIES, fresh_bureau, person
 
 FACTS = {"yuyao": "yuyao-strong", "cixi": "cixi-incubator"}
 SCALE = {"yuyao": ("excellent", "good", "qualified", "unqualified"), "cixi": ("excellent", "qualified", "unqualified")}

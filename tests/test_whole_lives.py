@@ -25,7 +25,8 @@ from kjfh_workflow.resources import states_dir
 from kjfh_workflow.store import history
 from kjfh_workflow.store import ledger as ledgers
 from tests.bureau import ARTICLE, MATERIALS, facts, uscc
-from tests.living import ALL_MONEY, Town, fresh_bureau, person, restored, saved
+from tests.living import ALL_MONEY, Town
+from tests.townsfolk import fresh_bureau, person, restored, saved
 
 CATALOG = Catalog.load([states_dir()], lambda _city, _notice: True)
 ARROWS = [

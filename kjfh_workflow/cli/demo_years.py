@@ -15,6 +15,7 @@ import click
 from kjfh_workflow.casework.rounds import Round
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.case_pages import print_outcome
+from kjfh_workflow.cli.rounds import round_in_words
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import Refused
 from kjfh_workflow.policy.loader import read_toml
@@ -111,8 +112,7 @@ class Years:
         if self._quiet:
             return
         if isinstance(outcome, Round):
-            titles = sum(outcome.titles.values())
-            click.echo(f"  {outcome.year}年度考核 {outcome.act}：参加{outcome.members}家，当日有效资格{titles}家")
+            click.echo(f"  {round_in_words(outcome)}")
         else:
             print_outcome(self._workflow, outcome)
 

@@ -86,14 +86,17 @@ def show(ctx: click.Context, city: str, year: int, as_json: bool) -> None:
 _ACTS = {"open_round": "启动", "close_round": "结束"}
 
 
+def round_in_words(done: Round) -> str:
+    """What happened, and to how many."""
+    titles = sum(done.titles.values())
+    return f"{done.year}年度考核{_ACTS[done.act]}：{done.on}，有效资格{titles}家，参加考核{done.members}家"
+
+
 def _say(done: Round, *, as_json: bool) -> None:
     if as_json:
         print_json(done)
-        return
-    titles = sum(done.titles.values())
-    click.echo(
-        f"{done.city} {done.year}年度考核{_ACTS[done.act]}：{done.on}，有效资格{titles}家，参加考核{done.members}家"
-    )
+    else:
+        click.echo(f"{done.city} {round_in_words(done)}")
 
 
 @contextmanager

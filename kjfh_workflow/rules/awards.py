@@ -5,7 +5,7 @@ What an award is, and how people move it from status to status, is ``award_statu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -148,7 +148,7 @@ def _grant_top_up(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
     return with_awards(memory, [*given_way, *_difference(act, awards.values(), decided_on)])
 
 
-def _difference(act: Act, awards: Iterable[Award], decided_on: date) -> Iterator[Award]:
+def _difference(act: Act, awards: Collection[Award], decided_on: date) -> Iterator[Award]:
     rules, level, held = act.pack.identity.awards, Level(act.evidence[Field.LEVEL]), act.case.level
     cap = act.pack.cap_for(act.case.type, level)
     if rules is None or rules.top_up is None or cap is None:
@@ -157,9 +157,11 @@ def _difference(act: Act, awards: Iterable[Award], decided_on: date) -> Iterator
     lower = act.pack.cap_for(act.case.type, held) if held else None
     level_before = lower.yuan if lower else Decimal(0)
     yuan = top_up(basis, cap.yuan, so_far=so_far, level_before=level_before)
+    # The plan's formula has no word for what other books paid before: whoever approves the sum is told to look there.
+    unrecorded = basis is TopUpBasis.GRANTED and not awards
     words = _computed(
         act,
-        f"top_up_{basis}",
+        "top_up_unrecorded" if unrecorded else f"top_up_{basis}",
         level=act.pack.words("levels", level),
         cap=cap.yuan,
         held=act.pack.words("levels", held or Level.LOCAL),

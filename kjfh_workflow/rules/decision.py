@@ -115,9 +115,7 @@ def _told(pack: PolicyPack, child: Decision, event: str, known: Known) -> Decisi
     edges = pack.machines[parent.kind].edges_from.get((event, parent.state), ())
     if not edges:
         state = pack.state_label(parent.kind, parent.state)
-        raise TransitionNotAllowed(
-            [refusal(pack, RefusalCode.NOT_ALLOWED_FROM_STATE, variant="parent", state=state)], []
-        )
+        raise TransitionNotAllowed([refusal(pack, RefusalCode.NOT_ALLOWED_FROM_STATE, variant="parent", state=state)])
     knows = {**child.after.memory, **child.evidence}
     given = {name: knows[name] for edge in edges for name in edge.fields if name in knows}
     return decide_as(pack, parent, event, child.actor, Role.CASE, given, of_parent, child.after)
