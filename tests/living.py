@@ -335,7 +335,8 @@ class Town:
         if not self._round(city, year):
             self.try_round("open_round", city, year, person(city, "tech_lead"))
         clerk, closer = person(city, "tech_clerk", pick((0, 1))), person(city, pick(("tech_lead", "hats")))
-        roster = self.workflow.rounds.roster(city, year)
+        listed = {*self.workflow.rounds.roster(city, year)}  # by id, which is chance that nobody could play again
+        roster = [one for one in self.ids(CaseKind.INCUBATOR) if one in listed]
         for case_id in roster:
             if self.case(case_id).memory.get("assessing") == year:
                 self._act(pick, case_id, "propose_grade", [clerk], good=True)
