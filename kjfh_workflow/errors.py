@@ -12,7 +12,9 @@
     │   ├── NotAuthorised
     │   ├── TransitionNotAllowed  .allowed lists the events that are possible
     │   └── GuardRefused          guards and evidence together
+    ├── NotAuthenticated          whoever asks has not shown who they are
     ├── Conflict                  the case moved meanwhile, or a request id was used for another act
+    │   └── Moved                 the case is not at the version that the caller has seen
     ├── Unavailable               the database cannot be reached or cannot work: try again later
     ├── SchemaMismatch            the database is older or newer than this program
     └── DeliveryFailed            a channel did not take a notice; never leaves the delivery
@@ -84,7 +86,7 @@ class ScenarioError(InputError):
 
 
 class IntakeError(InputError):
-    """The application folder cannot be imported; nothing was stored."""
+    """The file or folder cannot be used; nothing was stored."""
 
 
 class NotFound(WorkflowError):
@@ -124,6 +126,14 @@ class GuardRefused(Refused):
 
 class Conflict(WorkflowError):
     """The case moved meanwhile; read it again and decide again."""
+
+
+class Moved(Conflict):
+    """The case is not at the version that the caller has seen; read it again and decide again."""
+
+
+class NotAuthenticated(WorkflowError):
+    """Whoever asks has not shown who they are."""
 
 
 class SchemaMismatch(WorkflowError):

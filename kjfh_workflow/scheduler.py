@@ -1,4 +1,4 @@
-"""``kjfh run``: an alarm clock beside the database that ticks and delivers until it is told to stop.
+"""``kjfh run``: an alarm clock beside the database that ticks, delivers and calls webhooks until it is told to stop.
 
 The only home of ``apscheduler``, which keeps nothing here: what is due stands in the database, so copies of this may
 run anywhere, be killed and started again. Each run plans the next one; nothing is decided here.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -18,6 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.errors import Unavailable
+from kjfh_workflow.notices.webhooks import Webhook
 
 _TICK, _DELIVER = "tick", "deliver"
 _AT_ONCE = timedelta()
@@ -30,22 +32,25 @@ _log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Ticks and delivers for one workflow.
+    """Ticks, delivers and calls webhooks for one workflow.
 
     Args:
         workflow: on the database to serve.
+        webhooks: the programs to be called when something has happened, each in its own time.
         longest_sleep: a tick comes at least so often, whatever is due next.
-        look_every: how often to look for letters that other programs have queued.
+        look_every: how often to look for letters and events of other programs.
     """
 
     def __init__(
         self,
         workflow: Workflow,
         *,
+        webhooks: Iterable[Webhook] = (),
         longest_sleep: timedelta = timedelta(seconds=60),
         look_every: timedelta = timedelta(seconds=5),
     ) -> None:
         self._workflow = workflow
+        self._webhooks = tuple(webhooks)
         self._longest_sleep = longest_sleep
         self._look_every = look_every
         self._stop = Event()
@@ -57,7 +62,7 @@ class Runner:
         self._told = ""
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(2 + len(self._webhooks))},
             # Late is run late, never dropped.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
@@ -67,10 +72,12 @@ class Runner:
         self._stop.set()
 
     def run(self) -> None:
-        """Tick and deliver until ``stop``; a database that is away is waited for."""
+        """Tick, deliver and call until ``stop``; a database that is away is waited for."""
         work = {_TICK: self._tick}
         if self._workflow.delivers:
             work[_DELIVER] = self._deliver
+        for webhook in self._webhooks:
+            work[f"webhook {webhook.name}"] = partial(self._call, webhook)
         self._scheduler.start()
         try:
             for name, step in work.items():
@@ -144,6 +151,20 @@ class Runner:
             _log.log(logging.WARNING if problems else logging.INFO, "letters: %s", told or "nothing waits for a person")
         self._told = told
         return self._until(delivered.next_at, self._look_every)
+
+    def _call(self, webhook: Webhook) -> timedelta:
+        followed = self._workflow.events.call(webhook, stop=self._stop)
+        if followed.handed or followed.failed or followed.given_up:
+            problems = followed.failed or followed.given_up
+            _log.log(
+                logging.WARNING if problems else logging.INFO,
+                "%s: %d taken, %d failed, %d given up",
+                webhook.name,
+                followed.handed,
+                followed.failed,
+                followed.given_up,
+            )
+        return max(self._until(followed.next_at, self._look_every), min(_SOON, self._look_every))
 
     def _until(self, at: datetime | None, longest: timedelta) -> timedelta:
         """How long to sleep, by the clock that the office goes by."""

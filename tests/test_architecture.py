@@ -27,17 +27,23 @@ FLOORS = (
     ("casework", "books"),  # the composition root hands out the books, which are use cases like any other
     ("scenario", "scheduler"),
     ("lab",),
+    ("web",),
     ("cli",),
 )
 #: Library → the packages or modules of ours that may import it.
 HOMES = {
-    "sqlalchemy": ("store", "casework.workflow", "casework.opening"),  # arguments are the host's engine and session
+    "sqlalchemy": ("store", "casework.workflow", "casework.acting", "casework.opening"),  # arguments are the host's engine and session
     "alembic": ("store.migrate", "store.migrations"),
     "transitions": ("rules.lifecycle",),
     "jinja2": ("notices.render",),
     "docx": ("notices.letters",),
     "smtplib": ("notices.channels.mail",),
-    "httpx": ("notices.channels.webhook",),
+    "httpx": ("notices.channels.webhook", "web.keys"),
+    "fastapi": ("web",),
+    "starlette": ("web",),
+    "uvicorn": ("web",),
+    "jwt": ("web",),
+    "prometheus_client": ("web",),
     "apprise": ("notices.channels.chat",),
     "apscheduler": ("scheduler",),
     "icalendar": ("casework.ics",),
@@ -47,7 +53,7 @@ HOMES = {
     "click": ("cli",),
     "rich": ("cli",),
     "pytest": ("scenario.pytest_plugin",),
-    "tomllib": ("policy", "scenario", "intake", "notices.channels", "cli"),
+    "tomllib": ("policy", "scenario", "intake", "notices.channels", "cli", "web.settings"),
 }
 
 

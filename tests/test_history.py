@@ -36,11 +36,16 @@ APPEND_ONLY = {
     "kjfh_roster": "year",
     "kjfh_misconduct": "finding",
     "kjfh_named_firms": "digest",
+    "kjfh_feed": "case_id",
+    "kjfh_files": "media_type",
+    "kjfh_file_parts": "body",
+    "kjfh_attachments": "name",
 }
 #: Tables whose rows say how something stands: ``verify`` proves the first three, nothing is decided by the others.
 CHANGING = {
     "kjfh_cases", "kjfh_organisations", "kjfh_numbers",
     "kjfh_timer_failures", "kjfh_outbox", "kjfh_deliveries", "kjfh_channels",
+    "kjfh_unpublished", "kjfh_feed_head", "kjfh_followers", "kjfh_withheld",
 }  # fmt: skip
 
 
@@ -61,6 +66,8 @@ def busy(bureau: Bureau) -> Bureau:
     with_money(bureau)
     misconduct = {"person": "评审甲", "finding": "徇私舞弊", "document_no": "余科〔2021〕9号"}
     bureau.workflow.books.record_misconduct("yuyao", by=bureau.lead, evidence=misconduct)
+    proof = bureau.submit(type="makerspace", who=Actor.of("m", "applicant", "yuyao", uscc=uscc(6))).case
+    bureau.workflow.files.attach(proof, "plan.pdf", [b"%PDF-1.7\n"], by=bureau.clerk)
     bureau.workflow.tick()
     bureau.workflow.deliver()
     mail_room, letter = bureau.workflow.mail_room, f"{case}/2/1"

@@ -13,7 +13,7 @@ from itertools import groupby
 from kjfh_workflow import canonical
 from kjfh_workflow.clock import local_date, start_of
 from kjfh_workflow.policy.vocabulary import CaseKind, Field, Role
-from kjfh_workflow.rules.case import Actor, Case, Reads
+from kjfh_workflow.rules.case import Actor, Case, Reads, reads_of
 from kjfh_workflow.store import books, cases
 from kjfh_workflow.store.books import Acted, Wanted
 from kjfh_workflow.store.database import CoreTransaction
@@ -34,7 +34,7 @@ class Scope:
     @classmethod
     def of(cls, reader: Actor | None, city: str = "", on: date | None = None, known: date | None = None) -> Scope:
         """For *reader*; None is the program itself."""
-        return cls(reader.reads() if reader else Reads(everything=True), city, on, known)
+        return cls(reads_of(reader), city, on, known)
 
     @property
     def noticed_before(self) -> datetime | None:

@@ -15,6 +15,7 @@ from kjfh_workflow.books import as_of, integrity, register, reports, targets, te
 from kjfh_workflow.books.as_of import Scope
 from kjfh_workflow.books.table import Table
 from kjfh_workflow.books.tenants import Imported
+from kjfh_workflow.casework import queries
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.trying_again import again
 from kjfh_workflow.errors import NotFound
@@ -100,6 +101,19 @@ class Books:
         with self._database.reading() as tx:
             return integrity.bans(self._office, tx, self._scope(city, on, known, reader))
 
+    def banned_until(self, city: str, uscc: str, *, reader: Actor | None = None) -> date | None:
+        """The last barred day of an operator in a city; None if it may apply today.
+
+        Raises:
+            NotFound: for a city without packs, or an operator whose bans there are not the reader's to see.
+        """
+        scope = self._scope(city, None, None, reader)
+        reads = scope.reads
+        if not (reads.everything or reads.city == city or (reads.uscc and reads.uscc == uscc)):
+            raise NotFound(f"the bans of {uscc!r} in {city!r} are not yours to see")
+        with self._database.reading() as tx:
+            return queries.banned_until(tx, city, uscc, self._office.moment(tx).today)
+
     def misconduct(
         self, city: str = "", *, on: date | None = None, known: date | None = None, reader: Actor | None = None
     ) -> list[dict[str, Any]]:
@@ -110,6 +124,17 @@ class Books:
         """
         with self._database.reading() as tx:
             return integrity.misconduct(tx, self._scope(city, on, known, reader))
+
+    def misconduct_table(
+        self, city: str = "", *, on: date | None = None, known: date | None = None, reader: Actor | None = None
+    ) -> Table:
+        """The same as a table.
+
+        Raises:
+            NotFound: for a city without packs.
+        """
+        with self._database.reading() as tx:
+            return integrity.misconduct_table(self._office, tx, self._scope(city, on, known, reader))
 
     def integrity(
         self, city: str = "", *, on: date | None = None, known: date | None = None, reader: Actor | None = None
@@ -222,6 +247,9 @@ class Books:
             NotFound: no such incubator, or not the actor's to see.
             Refused: with every reason, each with its row; nothing has changed.
         """
+        # Before anything is read for somebody who may not even see the incubator.
+        with self._database.reading() as tx:
+            queries.load_readable(tx, incubator, by)
         if isinstance(roster, (str, Path)):
             firms = tenants.read_roster(roster)
         else:

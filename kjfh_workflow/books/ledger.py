@@ -72,8 +72,18 @@ class Wanted:
     status: AwardStatus | None = None
 
 
-def awards(office: Office, tx: CoreTransaction, scope: Scope, wanted: Wanted | None = None) -> Iterator[dict[str, Any]]:
+def awards(
+    office: Office,
+    tx: CoreTransaction,
+    scope: Scope,
+    wanted: Wanted | None = None,
+    *,
+    after: str = "",
+    limit: int | None = None,
+) -> Iterator[dict[str, Any]]:
     """How each award stands, in order of city, case and award: a row with codes and words, see ``_COLUMNS``.
+
+    With a *limit* the order is that of case and award, and *after* is a ``key_of`` to continue behind.
 
     Raises:
         NotFound: for a city without packs, or a case whose pack is not loaded.
@@ -89,6 +99,8 @@ def awards(office: Office, tx: CoreTransaction, scope: Scope, wanted: Wanted | N
         year=wanted.year,
         status=wanted.status or "",
         known_until=_end_of(scope),
+        after=_place(after),
+        limit=limit,
     )
     for row in found:
         pack = office.catalog.pinned(row["city"], row["policy"])
@@ -116,6 +128,29 @@ def listed(office: Office, tx: CoreTransaction, scope: Scope, wanted: Wanted | N
     sums = "，".join(f"{row['status_label']}{row['count']}笔{row['yuan']:,.2f}元" for row in totals(rows).rows)
     day = scope.in_words(office.moment(tx).today)
     return Table("奖励台账", _COLUMNS, rows, f"{day}；共{len(rows)}笔" + (f"：{sums}" if sums else ""))
+
+
+def page(
+    office: Office, tx: CoreTransaction, scope: Scope, wanted: Wanted | None = None, *, after: str = "", limit: int
+) -> Table:
+    """So many awards behind a key, in order of case and award; the note says only the day.
+
+    Raises:
+        NotFound: as ``awards``.
+    """
+    rows = [*awards(office, tx, scope, wanted, after=after, limit=limit)]
+    return Table("奖励台账", _COLUMNS, rows, scope.in_words(office.moment(tx).today))
+
+
+def key_of(row: Mapping[str, Any]) -> str:
+    """What an award goes by in the whole ledger; of a row as ``awards`` gives it."""
+    return f"{row['case']}/{row['award']}"
+
+
+def _place(key: str) -> tuple[str, str] | None:
+    """Case and award of a ``key_of``."""
+    case, _, award = key.partition("/")
+    return (case, award) if key else None
 
 
 def totals(rows: Iterable[Mapping[str, Any]]) -> Table:

@@ -62,6 +62,33 @@ class LedgerDesk:
         with self._database.reading() as tx:
             return ledger.listed(self._office, tx, Scope.of(reader, city, known=known), wanted)
 
+    def page(
+        self,
+        city: str = "",
+        wanted: Wanted | None = None,
+        *,
+        after: str = "",
+        limit: int = 200,
+        known: date | None = None,
+        reader: Actor | None = None,
+    ) -> Table:
+        """Some of the rows of ``table``, in order of case and award; ``ledger.key_of`` the last continues.
+
+        Args:
+            city: only this city's.
+            wanted: case, calendar year, status.
+            after: only what stands behind this key.
+            limit: at most so many.
+            known: as in ``table``.
+            reader: as in ``table``.
+
+        Raises:
+            NotFound: as ``table``.
+        """
+        with self._database.reading() as tx:
+            scope = Scope.of(reader, city, known=known)
+            return ledger.page(self._office, tx, scope, wanted, after=after, limit=limit)
+
     def of_case(self, case: str, *, known: date | None = None, reader: Actor | None = None) -> CaseLedger:
         """The awards of one case, and everything that became of them.
 

@@ -32,7 +32,7 @@ from kjfh_workflow.intake.tables import Meter, Progress, Source
 from kjfh_workflow.policy.vocabulary import CaseKind, Field
 from kjfh_workflow.policy.wording import explain
 from kjfh_workflow.rules.case import Actor, Case
-from kjfh_workflow.rules.facts import Tenant
+from kjfh_workflow.rules.facts import ENTERING, Tenant
 from kjfh_workflow.store import books, cases
 from kjfh_workflow.store.database import CoreTransaction
 
@@ -119,7 +119,7 @@ def listed(rows: Iterable[tuple[str, dict[str, Any]]], headings: dict[str, str] 
     problems: list[Problem] = []
     for place, row in rows:
         try:
-            tenant = Tenant.model_validate(row)
+            tenant = Tenant.model_validate(row, context=ENTERING)
         except ValidationError as error:
             for detail in error.errors():
                 name = ".".join(str(step) for step in detail["loc"])

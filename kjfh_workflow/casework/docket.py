@@ -20,16 +20,18 @@ from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.phrases import roles_in_words
 from kjfh_workflow.policy.vocabulary import OFFICE_ROLES, CaseKind, Role, Side, Status
 from kjfh_workflow.rules.calendar import WorkCalendar
-from kjfh_workflow.rules.case import Actor, Case, Reads
+from kjfh_workflow.rules.case import Actor, Case, Reads, reads_of
 from kjfh_workflow.rules.clocks import Clock, clocks_of
 from kjfh_workflow.rules.deadlines import chinese, workdays_between
 from kjfh_workflow.rules.foresight import Foreseen, foresee
-from kjfh_workflow.store import cases, timers
+from kjfh_workflow.store import timers
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.docket import Place, cases_due
 
 #: How far ahead anybody may look, in days.
 MOST_DAYS = 3650
+#: Joins what says where an item stands; no part of it holds one.
+_JOINT = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Item:
     city: str
     city_label: str
     kind: CaseKind
+    kind_label: str
     type: str
     type_label: str
     operator: str
@@ -123,6 +126,13 @@ class Docket:
     #: Alarms whose time has come and that cannot ring: something of the program must be mended first.
     failing: tuple[Failing, ...] = ()
 
+    def page(self, after: str = "", limit: int = 200) -> tuple[tuple[Item, ...], str | None]:
+        """At most *limit* of the items behind a key, and the key behind which the rest stands; None at the end."""
+        start = tuple(after.split(_JOINT, 2)) if after else ()
+        behind = [item for item in self.items if _place(item) > start]
+        more = len(behind) > limit
+        return tuple(behind[:limit]), _JOINT.join(_place(behind[limit - 1])) if more else None
+
 
 def docket(office: Office, tx: CoreTransaction, reader: Actor | None, days: int, city: str = "") -> Docket:
     """Every running clock whose last day has passed, or is today or within *days*.
@@ -144,20 +154,23 @@ def docket(office: Office, tx: CoreTransaction, reader: Actor | None, days: int,
         office.catalog.versions(city)
     moment = office.moment(tx)
     until = moment.today + timedelta(days=days)
-    reads = reader.reads() if reader else Reads(everything=True)
+    reads = reads_of(reader)
     found: list[Item] = []
     for case in cases_due(tx, reads, until, city, _silent_places(office.catalog)):
         found += _items(office, tx, case, until, moment)
-    found.sort(key=lambda item: (item.due, item.case, item.timer))
-    return Docket(moment.now, moment.today, until, tuple(found), tuple(_failing(tx, reader, city)))
+    found.sort(key=_place)
+    return Docket(moment.now, moment.today, until, tuple(found), tuple(_failing(tx, reads, city)))
 
 
-def _failing(tx: CoreTransaction, reader: Actor | None, city: str) -> Iterator[Failing]:
-    for row in timers.failing(tx):
-        case = cases.load(tx, row["case_id"])
-        assert case is not None, "an alarm has a case"  # noqa: S101
-        if (not city or case.city == city) and (reader is None or reader.may_read(case)):
-            yield Failing(case.id, row["timer"], row["alarm"], row["error"])
+def _place(item: Item) -> tuple[str, ...]:
+    """Where it stands among the others: by day, then by case."""
+    return (item.due.isoformat(), item.case, item.timer)
+
+
+def _failing(tx: CoreTransaction, reads: Reads, city: str) -> Iterator[Failing]:
+    for row in timers.failing(tx, reads):
+        if not city or row["city"] == city:
+            yield Failing(row["case_id"], row["timer"], row["alarm"], row["error"])
 
 
 def _silent_places(catalog: Catalog) -> Iterator[Place]:
@@ -195,6 +208,7 @@ def _item(pack: PolicyPack, case: Case, clock: Clock, ends: Ending, moment: Mome
         city=case.city,
         city_label=pack.identity.city_label,
         kind=case.kind,
+        kind_label=pack.words("kinds", case.kind),
         type=case.type,
         type_label=pack.identity.types[case.type].label,
         operator=case.name,

@@ -30,24 +30,33 @@ class MailRoom:
         self._database = database
         self._channels = channels
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that letters may leave by."""
+        return tuple(self._channels.names)
+
     # ---- the outbox --------------------------------------------------------------------------------------------
 
-    def entries(self, wanted: Wanted | None = None, *, reader: Actor | None = None, limit: int = 200) -> list[Entry]:
+    def entries(
+        self, wanted: Wanted | None = None, *, reader: Actor | None = None, after: str = "", limit: int = 200
+    ) -> list[Entry]:
         """What is in the outbox, newest first: a row for each delivery, and for each notice that has none yet.
 
         Args:
             wanted: city, case, notice, channel, state, or only what a person should look at.
             reader: offices see their city's, auditors everything; None for the program itself.
+            after: continue behind the entry with this ``key``.
             limit: at most so many.
 
         Raises:
             NotFound: for a city without packs.
+            InputError: if *after* is no key of an entry that the reader may see.
         """
         wanted = wanted or Wanted()
         if wanted.city:
             self._office.catalog.versions(wanted.city)
         with self._database.reading() as tx:
-            return outbox.entries(self._office, tx, self._channels, wanted, reader, limit)
+            return outbox.entries(self._office, tx, self._channels, wanted, reader, limit, after)
 
     def trace(self, notice: str, *, reader: Actor | None = None) -> Traced:
         """One notice with its text, deliveries, log and proofs of service.
@@ -141,17 +150,27 @@ class MailRoom:
         """The addresses of a city that count now; of chats only what is no secret.
 
         Raises:
-            NotFound: if they are not the reader's to see.
+            NotFound: if they are not the reader's to see, and for a city without packs.
         """
+        self._office.catalog.versions(city)
         with self._database.reading() as tx:
             return addressing.list_addresses(tx, city, reader)
 
     # ---- inboxes and proof of service --------------------------------------------------------------------------
 
-    def inbox(self, *, reader: Actor, limit: int = 200) -> list[Received]:
-        """What is addressed to somebody: to the roles in the city, or to the operator; newest first."""
+    def inbox(self, *, reader: Actor, after: str = "", limit: int = 200) -> list[Received]:
+        """What is addressed to somebody: to the roles in the city, or to the operator; newest first.
+
+        Args:
+            reader: the addressee.
+            after: continue behind this notice.
+            limit: at most so many.
+
+        Raises:
+            InputError: if *after* is not in the reader's inbox.
+        """
         with self._database.reading() as tx:
-            return serving.inbox(self._office, tx, reader, limit)
+            return serving.inbox(self._office, tx, reader, limit, after)
 
     def peek(self, notice: str, *, reader: Actor) -> Opened:
         """One notice of the reader's inbox; nothing is recorded.
@@ -181,7 +200,7 @@ class MailRoom:
         served_by: str,
         received_by: str = "",
         note: str = "",
-    ) -> None:
+    ) -> list[dict[str, Any]]:
         """Record that a letter was served; an earlier proof stays on file.
 
         Args:
@@ -193,13 +212,16 @@ class MailRoom:
             received_by: who received it, where somebody did.
             note: the receipt's number, the witnesses, the newspaper.
 
+        Returns:
+            Every proof of the notice, in the order recorded.
+
         Raises:
             NotAuthorised: if *by* is none of these.
             GuardRefused: with everything that is wrong with the proof.
             NotFound: no such notice.
         """
         with self._database.writing() as tx:
-            serving.serve(
+            return serving.serve(
                 self._office,
                 tx,
                 notice,
@@ -218,7 +240,7 @@ class MailRoom:
     ) -> list[dict[str, Any]]:
         """Notices that *reader* may see, without text, in order of id; an operator sees what was written to it."""
         with self._database.reading() as tx:
-            return on_file.listed(tx, reader, case, city, after, limit)
+            return on_file.listed(self._office, tx, reader, case, city, after, limit)
 
     def notice(self, notice: str, *, reader: Actor | None = None) -> dict[str, Any]:
         """One notice as it is on file, with its letter's hash once there is a letter.
@@ -227,7 +249,7 @@ class MailRoom:
             NotFound: if there is none, or it is not the reader's to see.
         """
         with self._database.reading() as tx:
-            return on_file.shown(tx, notice, reader)
+            return on_file.shown(self._office, tx, notice, reader)
 
     def letter(self, notice: str, *, reader: Actor | None = None) -> Stored:
         """A notice's letter (.docx) and its SHA-256: made and put on file at first need, the same ever after.
@@ -235,6 +257,10 @@ class MailRoom:
         Raises:
             NotFound: as ``notice``.
         """
+        with self._database.reading() as tx:
+            found = on_file.kept(tx, notice, reader)
+        if found:
+            return found
         with self._database.writing() as tx:
             return on_file.letter(self._office, tx, notice, reader)
 
@@ -242,7 +268,8 @@ class MailRoom:
         """What *notice* would say of a case as it is now, what is not there marked 〔示例〕; nothing is written.
 
         Raises:
-            NotFound: no such case, not the reader's to see, or a notice that is never sent about such a case.
+            NotFound: no such case, not the reader's to see, a reader of no office, or a notice that is never sent about
+                such a case.
         """
         with self._database.reading() as tx:
             return on_file.preview(self._office, tx, notice, case, reader)

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.letters import letter_of
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outbox import words_of
 from kjfh_workflow.casework.queries import load_readable
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.notices.render import NAMED, Written
 from kjfh_workflow.policy.vocabulary import Field, Role
-from kjfh_workflow.rules.case import Actor, Case, Reads
+from kjfh_workflow.rules.case import Actor, Case, reads_of
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.evidence import ALL_MET, shape_of
-from kjfh_workflow.store import history, letters
+from kjfh_workflow.store import history, letters, registry
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.letters import Stored
 
@@ -35,7 +36,11 @@ class Preview:
     """A notice as it would be written of a case now."""
 
     notice: str
+    #: The notice's name in Chinese.
+    label: str
     to: Role
+    #: The addressee's name, or the role's, in Chinese.
+    addressee: str
     #: Its document number would look like this; empty where it has none.
     number: str
     written: Written
@@ -44,26 +49,48 @@ class Preview:
 
 
 def listed(
-    tx: CoreTransaction, reader: Actor | None, case: str, city: str, after: str, limit: int
+    office: Office, tx: CoreTransaction, reader: Actor | None, case: str, city: str, after: str, limit: int
 ) -> list[dict[str, Any]]:
     """Notices that *reader* may see (None: the program itself), without their text, in order of their ids."""
-    return letters.find_notices(tx, _reads(reader), case=case, city=city, after=after, limit=limit)
+    rows = letters.find_notices(tx, reads_of(reader), case=case, city=city, after=after, limit=limit)
+    policies = registry.policies_of(tx, (row["case_id"] for row in rows))
+    return [_labelled(office, {**row, "policy": policies[row["case_id"]]}) for row in rows]
 
 
-def shown(tx: CoreTransaction, notice_id: str, reader: Actor | None) -> dict[str, Any]:
+def shown(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor | None) -> dict[str, Any]:
     """One notice with its text, and its letter's hash once there is a letter.
 
     Raises:
         NotFound: if there is none, or it is not the reader's to see.
     """
+    row = _readable(tx, notice_id, reader)
+    made = letters.find(tx, notice_id)
+    return _labelled(office, {**row, "letter_sha256": made.sha256 if made else None})
+
+
+def _readable(tx: CoreTransaction, notice_id: str, reader: Actor | None) -> dict[str, Any]:
     row = letters.notice(tx, notice_id)
-    reads = _reads(reader)
+    reads = reads_of(reader)
     if row is None or not (
         reads.everything or row["city"] == reads.city or (row["uscc"] is not None and row["uscc"] == reads.uscc)
     ):
         raise NotFound(f"there is no notice {notice_id!r}")
-    made = letters.find(tx, notice_id)
-    return {**row, "letter_sha256": made.sha256 if made else None}
+    return row
+
+
+def _labelled(office: Office, row: Mapping[str, Any]) -> dict[str, Any]:
+    label, role_label = words_of(office, row)
+    return {**row, "label": label, "role_label": role_label}
+
+
+def kept(tx: CoreTransaction, notice_id: str, reader: Actor | None) -> Stored | None:
+    """A notice's letter, if it has been made.
+
+    Raises:
+        NotFound: as ``shown``.
+    """
+    _readable(tx, notice_id, reader)
+    return letters.find(tx, notice_id)
 
 
 def letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor | None) -> Stored:
@@ -72,16 +99,21 @@ def letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor | 
     Raises:
         NotFound: as ``shown``.
     """
-    shown(tx, notice_id, reader)
+    _readable(tx, notice_id, reader)
     return letter_of(office.catalog, tx, notice_id, office.now(tx))
 
 
 def preview(office: Office, tx: CoreTransaction, notice: str, case_id: str, reader: Actor | None) -> Preview:
     """What *notice* would say of the case as it is now, with specimens for what is not there; nothing is written.
 
+    Only offices look: what an operator is told, it is told by the notice itself.
+
     Raises:
-        NotFound: no such case, not the reader's to see, or a notice that its pack never sends about such a case.
+        NotFound: no such case, not the reader's to see, a reader of no office, or a notice that its pack never sends
+            about such a case.
     """
+    if reader is not None and not reader.is_official:
+        raise NotFound(f"there is no draft of {notice!r}: drafts are the offices'")
     from kjfh_workflow.notices.rehearse import draft  # noqa: PLC0415 - it brings python-docx along
     from kjfh_workflow.notices.sendings import sendings  # noqa: PLC0415 - as above
 
@@ -102,11 +134,15 @@ def preview(office: Office, tx: CoreTransaction, notice: str, case_id: str, read
         made_up.append(pack.state_label(case.kind, way.source))
     elif way.timer and way.timer not in clocks_of(case):
         made_up.append(pack.machines[case.kind].timer_of[way.timer].label)
-    return Preview(notice, way.to[0], drafted.number, office.renderer.write(notice, drafted), tuple(made_up))
-
-
-def _reads(reader: Actor | None) -> Reads:
-    return reader.reads() if reader else Reads(everything=True)
+    return Preview(
+        notice,
+        pack.identity.notices[notice].label,
+        way.to[0],
+        case.name if way.to[0] is Role.APPLICANT else pack.words("roles", way.to[0]),
+        drafted.number,
+        office.renderer.write(notice, drafted),
+        tuple(made_up),
+    )
 
 
 def _evidence(tx: CoreTransaction, office: Office, case: Case, way: Sending) -> tuple[dict[str, Any], list[str]]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.policy.wording import house_words
-from kjfh_workflow.rules.case import Actor, Reads
+from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.store import outbox_desk, services
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.outbox import State
@@ -53,6 +53,13 @@ class Entry:
     address: str | None
     error: str | None
     settled_at: datetime | None
+    #: The day it was first served; None where nothing proves it.
+    served_on: date | None
+
+    @property
+    def key(self) -> str:
+        """Its place in the list, to go on behind it."""
+        return f"{self.notice_id}/{self.channel}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,20 @@ class Traced:
 
 
 def entries(
-    office: Office, tx: CoreTransaction, channels: Channels, wanted: Wanted, reader: Actor | None, limit: int
+    office: Office,
+    tx: CoreTransaction,
+    channels: Channels,
+    wanted: Wanted,
+    reader: Actor | None,
+    limit: int,
+    after: str = "",
 ) -> list[Entry]:
-    """What is in the outbox, as *reader* may see it (None: the program itself), newest first."""
-    rows = outbox_desk.find(tx, _reads(reader), wanted, channels.names, office.now(tx), limit)
+    """What is in the outbox, as *reader* may see it (None: the program itself), newest first.
+
+    Raises:
+        InputError: if *after* is no ``key`` of what the reader may see.
+    """
+    rows = outbox_desk.find(tx, reads_of(reader), wanted, channels.names, office.now(tx), limit, after)
     return [_entry(office, row) for row in rows]
 
 
@@ -108,10 +125,6 @@ def traced(office: Office, tx: CoreTransaction, channels: Channels, notice_id: s
     )
 
 
-def _reads(reader: Actor | None) -> Reads:
-    return reader.reads() if reader else Reads(everything=True)
-
-
 def _entry(office: Office, row: Mapping[str, Any]) -> Entry:
     label, role = words_of(office, row)
     is_open = row["state"] in (UNROUTED, State.QUEUED, State.UNADDRESSED)
@@ -138,6 +151,7 @@ def _entry(office: Office, row: Mapping[str, Any]) -> Entry:
         address=row["address"],
         error=row["error"],
         settled_at=row["settled_at"],
+        served_on=row["served_on"],
     )
 
 

@@ -16,7 +16,7 @@ from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.record import Request, When, new_case_id, record
 from kjfh_workflow.clock import start_of
-from kjfh_workflow.errors import Conflict, NotAuthorised, NotFound, Refused, TransitionNotAllowed, WorkflowError
+from kjfh_workflow.errors import Conflict, Moved, NotAuthorised, NotFound, Refused, TransitionNotAllowed, WorkflowError
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, Field, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
@@ -45,7 +45,8 @@ def perform(
     Raises:
         NotFound: no such case.
         Refused: with every reason; nothing has changed.
-        Conflict: the case is not at *expected_version*, or the request id was used for another act.
+        Moved: the case is not at *expected_version*.
+        Conflict: the request id was used for another act.
     """
     request = _request(request_id, case_id, event, actor, evidence)
     case = cases.load(tx, case_id, lock=True)
@@ -55,7 +56,7 @@ def perform(
     if request and (answered := _answered(tx, request)):
         return answered
     if expected_version is not None and case.version != expected_version:
-        raise Conflict(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
+        raise Moved(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
     moment = office.moment(tx)
     case = with_overdue_alarms_rung(office, tx, case, moment)
     pack = office.pack_of(case)

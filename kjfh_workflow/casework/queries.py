@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,13 +11,16 @@ from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
 from kjfh_workflow.errors import NotFound, Refusal, Refused
-from kjfh_workflow.policy.vocabulary import RefusalCode, Role
+from kjfh_workflow.policy.machine import Edge, Machine
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import NEW, CaseKind, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Reads
 from kjfh_workflow.rules.clocks import Clock, clocks_of
 from kjfh_workflow.rules.criteria import Evaluation, evaluate
+from kjfh_workflow.rules.decided import Known
 from kjfh_workflow.rules.decision import decide
 from kjfh_workflow.rules.facts import Facts
-from kjfh_workflow.store import cases, history, registry, timers
+from kjfh_workflow.store import cases, finding, history, registry, timers
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import CoreTransaction
 
@@ -63,6 +67,7 @@ class CaseView:
     clocks: dict[str, Clock]
     timeline: list[history.Row]
     alarms: list[dict[str, Any]]
+    #: Those that the reader may see: an operator, what was written to it.
     notices: list[dict[str, Any]]
     #: Every ban of the operator, of every city: another city's does not bind here, but the clerk is shown it,
     #: without the other city's case.
@@ -106,9 +111,13 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
         clocks=clocks_of(case),
         timeline=rows,
         alarms=timers.of_case(tx, case_id),
-        notices=registry.notices_of(tx, case_id),
+        notices=[
+            notice
+            for notice in registry.notices_of(tx, case_id)
+            if reader is None or reader.is_official or notice["uscc"] == reader.uscc
+        ],
         bans=bans,
-        children=cases.find(tx, Reads(everything=True), Filter(parent=case_id), limit=_MOST_CHILDREN),
+        children=finding.find(tx, Reads(everything=True), Filter(parent=case_id), limit=_MOST_CHILDREN),
         warnings=[
             *_warnings(case, rows, bans, office.moment(tx)),
             *_named_elsewhere(tx, case, facts if reader is None or reader.is_official else None),
@@ -142,27 +151,59 @@ def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Ac
     """
     moment = office.moment(tx)
     case = with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), moment)
-    pack = office.pack_of(case)
-    machine = pack.machines[case.kind]
+    return possible_of(office, tx, case, actor, moment)
+
+
+def possible_of(office: Office, tx: CoreTransaction, case: Case, actor: Actor, moment: Moment) -> list[Possible]:
+    """The same for a case as it stands; nothing is written."""
+    machine = office.pack_of(case).machines[case.kind]
     parent = cases.load(tx, case.parent) if case.parent else None
     known = known_to(office, tx, case, case.uscc, moment, parent)
-    found = []
-    for event in machine.events_from(case.state):
-        edges = machine.edges_from[event, case.state]
-        if any(edge.for_all for edge in edges):
-            continue
-        if not any(role not in (Role.TIMER, Role.CASE) for edge in edges for role in edge.by):
-            continue
-        refusals: tuple[Refusal, ...] = ()
-        try:
-            decide(pack, case, event, actor, {}, known)
-        except Refused as error:
-            refusals = error.refusals
-        hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)
-        curable = tuple(r for r in refusals if r.code in _CURABLE and r.code != RefusalCode.EVIDENCE_MISSING)
-        mine = next((edge for edge in edges if set(edge.by) & set(actor.roles)), edges[0])
-        found.append(Possible(event, machine.events[event], not hard, hard, mine.fields, curable, mine.article))
+    return [
+        _possible(office.pack_of(case), case, event, actor, known)
+        for event in machine.events_from(case.state)
+        if _is_for_one(machine.edges_from[event, case.state])
+    ]
+
+
+def openings_of(
+    office: Office, tx: CoreTransaction, parent: Case, actor: Actor, moment: Moment
+) -> list[tuple[CaseKind, Possible]]:
+    """With which events a case can be opened that belongs to *parent*, each with its kind; nothing is written."""
+    pack = office.pack_of(parent)
+    found: list[tuple[CaseKind, Possible]] = []
+    for kind, machine in pack.machines.items():
+        if machine.under is parent.kind:
+            case = Case("", parent.city, kind, parent.policy)
+            known = known_to(office, tx, case, parent.uscc, moment, parent)
+            events = [e for e in machine.events_from(NEW) if _is_for_one(machine.edges_from[e, NEW])]
+            found += [(kind, _possible(pack, case, event, actor, known)) for event in events]
     return found
+
+
+def edge_for(machine: Machine, state: str, event: str, actor: Actor) -> Edge:
+    """The edge whose evidence an actor is asked for: of a role of the actor's where there is one."""
+    edges = machine.edges_from[event, state]
+    return next((edge for edge in edges if {*edge.by} & {*actor.roles}), edges[0])
+
+
+def _is_for_one(edges: Iterable[Edge]) -> bool:
+    """Whether a person performs it, on one case alone."""
+    people = any(role not in (Role.TIMER, Role.CASE) for edge in edges for role in edge.by)
+    return people and not any(edge.for_all for edge in edges)
+
+
+def _possible(pack: PolicyPack, case: Case, event: str, actor: Actor, known: Known) -> Possible:
+    machine = pack.machines[case.kind]
+    refusals: tuple[Refusal, ...] = ()
+    try:
+        decide(pack, case, event, actor, {}, known)
+    except Refused as error:
+        refusals = error.refusals
+    hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)
+    curable = tuple(r for r in refusals if r.code in _CURABLE and r.code != RefusalCode.EVIDENCE_MISSING)
+    mine = edge_for(machine, case.state, event, actor)
+    return Possible(event, machine.events[event], not hard, hard, mine.fields, curable, mine.article)
 
 
 def banned_until(tx: CoreTransaction, city: str, uscc: str, day: date) -> date | None:

@@ -6,35 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
+from kjfh_workflow.casework import round_standings
 from kjfh_workflow.casework import rounds as acts
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.round_standings import RoundStanding, Standing
 from kjfh_workflow.casework.rounds import Progress, Round
 from kjfh_workflow.casework.trying_again import again
-from kjfh_workflow.rules.case import Actor, Reads
+from kjfh_workflow.errors import NotFound, Refusal, Refused
+from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.store import rounds
-from kjfh_workflow.store.database import Database, Transaction
-
-_BATCH = 500
+from kjfh_workflow.store.database import CoreTransaction, Database, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far one incubator of a round has come."""
-
-    case: str
-    name: str
-    type_label: str
-    state_label: str
-    #: The day its report came in; empty if it has not.
-    reported_on: str
-    #: The grade proposed, or final once the round is closed; empty if there is none.
-    grade: str
-    grade_label: str
-    score: str
-    reason: str
+class _Enough(Exception):
+    """Nothing stood in the way of the first act."""
 
 
 class RoundsDesk:
@@ -94,50 +80,100 @@ class RoundsDesk:
         """
         return self._act(lambda tx: acts.close_round(self._office, tx, city, year, by, request_id, progress))
 
-    def history(self, city: str = "") -> list[Round]:
-        """Every opening and closing, oldest round first."""
-        with self._database.reading() as tx:
-            return [Round.of(row) for row in rounds.all_acts(tx, city)]
+    def history(self, city: str = "", *, reader: Actor | None = None) -> list[Round]:
+        """Every opening and closing, oldest round first; of the cities that *reader* sees as a whole.
 
-    def roster(self, city: str, year: int) -> list[str]:
-        """Ids of the incubators in a round; empty if there is no such round."""
+        Raises:
+            NotFound: for a city that the reader does not see as a whole.
+        """
+        if city and reader:
+            self._check_city(city, reader)
+        with self._database.reading() as tx:
+            return [Round.of(row) for row in rounds.all_acts(tx, city) if _sees_city(reader, row["city"])]
+
+    def roster(self, city: str, year: int, *, reader: Actor | None = None) -> list[str]:
+        """Ids of the incubators in a round; empty if there is no such round.
+
+        Raises:
+            NotFound: for a city that *reader* does not see as a whole.
+        """
+        if reader:
+            self._check_city(city, reader)
         with self._database.reading() as tx:
             return rounds.roster_of(tx, city, year)
 
-    def standings(self, city: str, year: int, *, reader: Actor | None = None) -> list[Standing]:
-        """Each incubator of a round: its report, its grade; those that *reader* may see.
+    def standings(
+        self, city: str, year: int, *, reader: Actor | None = None, after: str = "", limit: int | None = None
+    ) -> list[Standing]:
+        """Each incubator of a round, by id: its report, its grade; those that *reader* may see.
+
+        Args:
+            city: whose round.
+            year: of which year.
+            reader: who looks; None for the program itself.
+            after: only those behind this id.
+            limit: at most so many; None for all.
 
         Raises:
             NotFound: for a city without packs.
         """
         self._office.catalog.latest(city)
         found: list[Standing] = []
-        reads = reader.reads() if reader else Reads(everything=True)
         with self._database.reading() as tx:
-            after = ""
-            while batch := rounds.members(tx, city, year, after, _BATCH):
-                after = batch[-1].id
-                seen = (case for case in batch if reads.everything or (reader and reader.may_read(case)))
-                found += [self._standing(case, year) for case in seen]
+            for case in round_standings.members_of(tx, city, year, after):
+                if reader is None or reader.may_read(case):
+                    if len(found) == limit:
+                        break
+                    found.append(round_standings.standing_of_one(self._office, case, year))
         return found
 
-    def _standing(self, case: Any, year: int) -> Standing:
-        pack = self._office.pack_of(case)
-        final = case.memory.get("grades", {}).get(str(year))
-        proposed = case.memory.get("proposed") if case.memory.get("assessing") == year else None
-        grade = final or proposed or {}
-        reason = grade.get("reason", "")
-        return Standing(
-            case=case.id,
-            name=case.name,
-            type_label=pack.identity.types[case.type].label,
-            state_label=pack.state_label(case.kind, case.state),
-            reported_on=case.memory.get("reported", {}).get(str(year), ""),
-            grade=grade.get("grade", ""),
-            grade_label=pack.words("grades", grade["grade"]) if grade else "",
-            score=grade.get("score", ""),
-            reason=pack.words("ungraded", reason) if reason else "",
-        )
+    def standing_of(self, city: str, year: int, *, reader: Actor | None = None) -> RoundStanding:
+        """How far a round has come: who has reported and who has a grade, and what is left of the quota.
+
+        Reads every incubator in it, and holds none.
+
+        Raises:
+            NotFound: if there is no such round, or the reader does not see the city as a whole.
+        """
+        self._check_city(city, reader)
+        with self._database.reading() as tx:
+            return round_standings.standing_of(self._office, tx, city, year)
+
+    def preview_close(self, city: str, year: object, *, by: Actor) -> tuple[Refusal, ...]:
+        """What stands in the way of closing a round: every reason, as ``close`` would name it; none if nothing does.
+
+        What looks across all incubators is looked at, and nothing is kept; their own acts are only tried with the
+        first. For as long as that takes, the incubators in it are held, as by ``close``.
+
+        Raises:
+            NotFound: for a city that *by* does not see as a whole.
+        """
+        self._check_city(city, by)
+
+        def enough(_done: int, _of: int) -> None:
+            raise _Enough
+
+        def act(tx: CoreTransaction) -> tuple[Refusal, ...]:
+            try:
+                acts.close_round(self._office, tx, city, year, by, progress=enough)
+            except Refused as error:
+                return error.refusals
+            except _Enough:
+                pass
+            return ()
+
+        return again(self._database.trying, act)
+
+    def _check_city(self, city: str, reader: Actor | None) -> None:
+        self._office.catalog.latest(city)
+        if not _sees_city(reader, city):
+            raise NotFound(f"the rounds of {city!r} are not yours to see")
 
     def _act(self, act: Callable[[Transaction], Round]) -> Round:
         return again(self._database.acting, act)
+
+
+def _sees_city(reader: Actor | None, city: str) -> bool:
+    """Whether somebody sees a city as a whole."""
+    reads = reads_of(reader)
+    return reads.everything or reads.city == city

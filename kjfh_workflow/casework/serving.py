@@ -70,8 +70,8 @@ def serve(
     served_by: str,
     received_by: str = "",
     note: str = "",
-) -> None:
-    """Record that a letter was served; an earlier proof stays on file.
+) -> list[dict[str, Any]]:
+    """Record that a letter was served; an earlier proof stays on file. Returns every proof, in the order recorded.
 
     Raises:
         NotAuthorised: if *by* is no clerk, leader or admin of the city.
@@ -100,11 +100,16 @@ def serve(
     if reasons:
         raise GuardRefused(reasons)
     _record(tx, notice_id, how, on, served_by.strip(), received_by.strip(), note.strip(), by, now)
+    return services.of_notice(tx, notice_id)
 
 
-def inbox(office: Office, tx: CoreTransaction, reader: Actor, limit: int) -> list[Received]:
-    """What is addressed to *reader*: to the roles in the city, or to the operator; newest first."""
-    return [_received(office, row) for row in _addressed(tx, reader, limit=limit)]
+def inbox(office: Office, tx: CoreTransaction, reader: Actor, limit: int, after: str = "") -> list[Received]:
+    """What is addressed to *reader*: to the roles in the city, or to the operator; newest first.
+
+    Raises:
+        InputError: if *after*, behind which to go on, is none of them.
+    """
+    return [_received(office, row) for row in _addressed(tx, reader, limit=limit, after=after)]
 
 
 def open_letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor, *, read: bool) -> Opened:
@@ -113,9 +118,10 @@ def open_letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Act
     Raises:
         NotFound: if it is not addressed to the reader.
     """
-    if not _addressed(tx, reader, notice_id=notice_id):
+    found = _addressed(tx, reader, notice_id=notice_id) if notice_id else []
+    if not found:
         raise NotFound(f"there is no notice {notice_id!r} in your inbox")
-    if read and Role.APPLICANT in reader.roles:
+    if read and found[0]["uscc"]:  # who is of an office too gives no receipt for what went to the office
         outbox_desk.notice(tx, notice_id, lock=True)  # two first readings at once take turns
         known = services.of_notice(tx, notice_id)
         if not any(proof["how"] == services.READ for proof in known):
@@ -125,10 +131,14 @@ def open_letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Act
     return Opened(_received(office, row), row["title"], row["body"], services.of_notice(tx, notice_id))
 
 
-def _addressed(tx: CoreTransaction, reader: Actor, *, notice_id: str = "", limit: int = 1) -> list[dict[str, Any]]:
+def _addressed(
+    tx: CoreTransaction, reader: Actor, *, notice_id: str = "", limit: int = 1, after: str = ""
+) -> list[dict[str, Any]]:
     roles = [role for role in reader.roles if role in OFFICE_ROLES or role is Role.AUDITOR]
     uscc = reader.uscc if Role.APPLICANT in reader.roles else ""
-    return outbox_desk.inbox(tx, city=reader.city, roles=roles, uscc=uscc, notice_id=notice_id, limit=limit)
+    return outbox_desk.inbox(
+        tx, city=reader.city, roles=roles, uscc=uscc, notice_id=notice_id, after=after, limit=limit
+    )
 
 
 def _received(office: Office, row: Mapping[str, Any]) -> Received:

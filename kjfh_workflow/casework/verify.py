@@ -18,7 +18,7 @@ from typing import TextIO
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.refold import Folded, differences
 from kjfh_workflow.errors import InputError, Problem
-from kjfh_workflow.store import cases, history, letters, proofs
+from kjfh_workflow.store import cases, feed, files, history, letters, proofs
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.history import Checkpoint, Row, RowsDigest
 
@@ -77,6 +77,7 @@ def verify_database(tx: CoreTransaction, checkpoint: str = "") -> Report:
     folded = verify_rows(history.positions(tx), checkpoints, report)
     if report.holds:
         report.problems += differences(tx, folded.values())
+        report.problems += [Problem("feed", "", fault) for fault in feed.faults(tx)]
     report.problems += [
         Problem(f"case {case_id}", "history", "the case has no history")
         for case_id in cases.all_ids(tx)
@@ -87,6 +88,7 @@ def verify_database(tx: CoreTransaction, checkpoint: str = "") -> Report:
         for notice_id, digest, body in letters.every_letter(tx)
         if sha256(body).hexdigest() != digest
     ]
+    report.problems += [Problem(f"file {digest}", "", fault) for digest, fault in files.damaged(tx)]
     report.problems += [Problem("document numbers", "", gap) for gap in proofs.number_gaps(tx)]
     _check_kept_elsewhere(checkpoint, checkpoints, report)
     return report

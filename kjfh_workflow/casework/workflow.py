@@ -6,23 +6,26 @@ transaction; the use cases themselves stand in the modules beside this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 from kjfh_workflow.books.desk import Books
 from kjfh_workflow.books.ledger_desk import LedgerDesk
-from kjfh_workflow.casework import confirming, queries, recounting, ticks, verify
+from kjfh_workflow.casework import confirming, dossier, finding, first_screen, queries, recounting, ticks, verify
 from kjfh_workflow.casework import deliver as delivery
 from kjfh_workflow.casework import docket as dockets
-from kjfh_workflow.casework import perform as acts
+from kjfh_workflow.casework.acting import Acting
 from kjfh_workflow.casework.deliver import Delivered
 from kjfh_workflow.casework.docket import Docket
+from kjfh_workflow.casework.dossier import Dossier
+from kjfh_workflow.casework.events_desk import EventsDesk
+from kjfh_workflow.casework.files_desk import FilesDesk
+from kjfh_workflow.casework.first_screen import FirstScreen
 from kjfh_workflow.casework.mail_room import MailRoom
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.opening import (
@@ -32,24 +35,22 @@ from kjfh_workflow.casework.opening import (
     opened_database,
     refuse_strangers,
 )
-from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
 from kjfh_workflow.casework.rounds_desk import RoundsDesk
 from kjfh_workflow.casework.ticks import Ticked
-from kjfh_workflow.casework.trying_again import again
 from kjfh_workflow.clock import Clock
-from kjfh_workflow.errors import Conflict, Refused, WorkflowError
+from kjfh_workflow.errors import NotFound, WorkflowError
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.policy.catalog import Catalog
-from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.calendar import WorkCalendar
-from kjfh_workflow.rules.case import Actor, Reads
-from kjfh_workflow.store import calendars, cases, history, migrate, registry, timers
+from kjfh_workflow.rules.case import Actor, reads_of
+from kjfh_workflow.store import calendars, figures, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
-from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
+from kjfh_workflow.store.database import Database
+from kjfh_workflow.store.figures import Figures
 
 
-class Workflow:
+class Workflow(Acting):
     """The case management of one bureau on one database.
 
     Args:
@@ -87,11 +88,13 @@ class Workflow:
         catalog = load_catalog(states, templates)
         refuse_strangers(self._channels, catalog)
         self._office = Office(catalog, clock, renderer)
-        #: The letters; the yearly assessments; register, lists, targets and reports; the money.
+        #: The letters; the yearly assessments; register, lists, targets and reports; the money; what has happened.
         self.mail_room = MailRoom(self._office, self._database, self._channels)
         self.rounds = RoundsDesk(self._office, self._database)
         self.books = Books(self._office, self._database)
         self.ledger = LedgerDesk(self._office, self._database)
+        self.files = FilesDesk(self._office, self._database)
+        self.events = EventsDesk(self._office, self._database)
         try:
             with self._database.speaking():
                 if create:
@@ -116,117 +119,7 @@ class Workflow:
         """Give the database's connections back."""
         self._database.engine.dispose()
 
-    # ---- acting ------------------------------------------------------------------------------------------------
-
-    def open_case(
-        self,
-        kind: str,
-        event: str,
-        *,
-        by: Actor,
-        city: str | None = None,
-        evidence: Mapping[str, Any] | None = None,
-        request_id: str | None = None,
-        parent: str | None = None,
-        connection: Connection | Session | None = None,
-    ) -> Outcome:
-        """Open a case with its first event; ``outcome.case`` is its id.
-
-        Args:
-            kind: ``application``, or another kind of case.
-            event: the event that leads from ``new``: ``submit``.
-            by: who acts, as the host has authenticated them.
-            city: whose policy; the actor's by default. The pack in force today is taken and kept for good.
-            evidence: what the event asks for.
-            parent: of a change, a promotion or a tenancy: the id of the incubator that it belongs to.
-            request_id: the caller's own id of this request; the same request again gives the first answer.
-            connection: the host's connection or session: the act joins its transaction and never commits it.
-
-        Raises:
-            Refused: with every reason, each with its article; nothing has changed.
-            NotFound: for a city without packs.
-            Conflict: if the request id was used for something else.
-        """
-
-        def act(tx: Transaction) -> Outcome:
-            given, where = evidence or {}, city or by.city
-            return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, request_id, parent or "")
-
-        return self._act(act, connection)
-
-    def perform(
-        self,
-        case: str,
-        event: str,
-        *,
-        by: Actor,
-        evidence: Mapping[str, Any] | None = None,
-        request_id: str | None = None,
-        expected_version: int | None = None,
-        connection: Connection | Session | None = None,
-    ) -> Outcome:
-        """Perform an event on a case: the only way to change one.
-
-        Args:
-            case: its id.
-            event: as in the pack's machine.
-            by: who acts, as the host has authenticated them.
-            evidence: what the event asks for.
-            request_id: the caller's own id of this request; the same request again gives the first answer.
-            expected_version: refuse to act if the case has moved on since it was read.
-            connection: the host's connection or session: the act joins its transaction and never commits it.
-
-        Raises:
-            Refused: with every reason, each with its article; nothing has changed.
-            NotFound: no such case.
-            Conflict: the case moved meanwhile, or the request id was used for something else.
-        """
-
-        def act(tx: Transaction) -> Outcome:
-            return acts.perform(self._office, tx, case, event, by, evidence or {}, request_id, expected_version)
-
-        return self._act(act, connection)
-
-    def preview(self, case: str, event: str, *, by: Actor, evidence: Mapping[str, Any] | None = None) -> Outcome:
-        """What ``perform`` would do: the same call, rolled back; a refusal is told, not raised.
-
-        Raises:
-            NotFound: no such case, or not this actor's to see.
-        """
-
-        def act(tx: CoreTransaction) -> Outcome:
-            found = queries.load_readable(tx, case, by)
-            try:
-                return acts.perform(self._office, tx, case, event, by, evidence or {})
-            except Refused as error:
-                return Outcome.refused(case, event, found.state, found.version, error.refusals)
-
-        return again(self._database.trying, act)
-
-    def preview_open(
-        self,
-        kind: str,
-        event: str,
-        *,
-        by: Actor,
-        city: str | None = None,
-        evidence: Mapping[str, Any] | None = None,
-        parent: str = "",
-    ) -> Outcome:
-        """What ``open_case`` would do; nothing is kept.
-
-        Raises:
-            NotFound: for a city without packs.
-        """
-
-        def act(tx: CoreTransaction) -> Outcome:
-            try:
-                given, where = evidence or {}, city or by.city
-                return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, None, parent)
-            except Refused as error:
-                return Outcome.refused("", event, "", 0, error.refusals)
-
-        return again(self._database.trying, act)
+    # ---- time ------------------------------------------------------------------------------------------------------
 
     def tick(self, stopped: Callable[[], bool] = lambda: False) -> Ticked:
         """Let everything happen whose time has come, oldest first; to be called by any scheduler, in any process.
@@ -238,7 +131,9 @@ class Workflow:
             Unavailable: if the database is gone; what was not committed is still due.
         """
         recounting.recount(self._office, self._database, stopped)
-        return ticks.tick(self._office, self._database, stopped)
+        ticked = ticks.tick(self._office, self._database, stopped)
+        self.events.publish_all(stopped)
+        return ticked
 
     def deliver(self, stop: Event | None = None) -> Delivered:
         """Send every letter that is due, each channel in a thread of its own, until nothing is.
@@ -256,10 +151,15 @@ class Workflow:
             raise WorkflowError("no channels are configured: letters wait in the outbox")
         return delivery.deliver(self._office, self._database, self._channels, stop=stop)
 
-    def failing(self) -> list[dict[str, Any]]:
+    def failing(self, *, reader: Actor | None = None) -> list[dict[str, Any]]:
         """The alarms that could not ring: case, timer, alarm, error, attempts, when they are tried again."""
         with self._database.reading() as tx:
-            return timers.failing(tx)
+            return timers.failing(tx, reads_of(reader))
+
+    def figures(self) -> Figures:
+        """How much is waiting (alarms, letters, events), and since when; for whoever watches the service."""
+        with self._database.reading() as tx:
+            return figures.figures(tx, self._office.now(tx))
 
     def now(self) -> datetime:
         """The instant on the clock that the office goes by."""
@@ -293,10 +193,10 @@ class Workflow:
         with self._database.writing() as tx:
             return recounting.announce(self._office, tx, by, source, year, rest, work)
 
-    def holiday_notices(self) -> list[dict[str, Any]]:
-        """Every notice recorded so far, how many clocks it moved, and for which it came too late."""
+    def holiday_notices(self, *, reader: Actor | None = None) -> list[dict[str, Any]]:
+        """Every notice so far, how many clocks it moved, and which of the reader's cases it came too late for."""
         with self._database.reading() as tx:
-            overtaken = calendars.overtaken(tx)
+            overtaken = calendars.overtaken(tx, reads_of(reader))
             return [{**row, "overtaken": overtaken[row["id"]]} for row in calendars.recorded(tx)]
 
     def calendar(self) -> WorkCalendar:
@@ -316,19 +216,46 @@ class Workflow:
             return queries.view(self._office, tx, case, reader)
 
     def cases(
-        self, wanted: Filter | None = None, *, reader: Actor | None = None, after: str = "", limit: int = 200
+        self,
+        wanted: Filter | None = None,
+        *,
+        reader: Actor | None = None,
+        sort: str = "id",
+        after: str = "",
+        limit: int = 200,
     ) -> list[dict[str, Any]]:
-        """Cases in order of id: those *reader* may see, filtered.
+        """Cases that *reader* may see, filtered and sorted: columns of a list, labels, whether it is over, deadline.
 
         Args:
-            wanted: city, kind, state, operator.
+            wanted: city, kinds, states, operator, parent, type, level, changed since, text.
             reader: None for the program itself.
-            after: continue behind this id.
+            sort: ``id``, ``-id`` (newest opened first within a city), ``changed_at`` or ``-changed_at``.
+            after: continue behind this row's ``key``; in order of id, its id will do.
             limit: at most so many.
+
+        Raises:
+            NotFound: for a city without packs.
+            InputError: for a name that no pack knows, and for a key that is none or belongs to another order.
         """
-        reads = reader.reads() if reader else Reads(everything=True)
         with self._database.reading() as tx:
-            return cases.find(tx, reads, wanted or Filter(), after=after, limit=limit)
+            return finding.listed(self._office, tx, wanted or Filter(), reader, sort, after, limit)
+
+    def dossier(self, case: str, *, reader: Actor) -> Dossier:
+        """Everything that a case's screen shows, of one moment: the case, and what *reader* may do with it.
+
+        Raises:
+            NotFound: if there is no such case, or it is not the reader's to see.
+        """
+        return dossier.read(self._office, self._database, case, reader)
+
+    def first_screen(self, *, reader: Actor, days: int = 30) -> FirstScreen:
+        """What waits for somebody: counts, what is overdue and what falls due within so many days, rounds, bans.
+
+        Raises:
+            WorkflowError: if *days* is out of range.
+        """
+        with self._database.reading() as tx:
+            return first_screen.first_screen(self._office, tx, reader, days)
 
     def allowed_events(self, case: str, *, by: Actor) -> list[Possible]:
         """Each event of the case's state, with yes, or all reasons why not, for this actor.
@@ -402,19 +329,14 @@ class Workflow:
         with self._database.writing() as tx:
             confirming.confirm(self._office, tx, city, key, by, on, note, version)
 
-    def confirmations(self, city: str, version: str) -> list[dict[str, Any]]:
-        """What has been confirmed of a pack, oldest first."""
+    def confirmations(self, city: str, version: str, *, reader: Actor | None = None) -> list[dict[str, Any]]:
+        """What has been confirmed of a pack, oldest first.
+
+        Raises:
+            NotFound: if they are not the reader's to see.
+        """
+        reads = reads_of(reader)
+        if not (reads.everything or reads.city == city):
+            raise NotFound(f"the confirmations of {city!r} are not yours to see")
         with self._database.reading() as tx:
             return registry.confirmations_of(tx, city, version)
-
-    # ---- transactions ------------------------------------------------------------------------------------------
-
-    def _act(self, act: Callable[[Transaction], Outcome], connection: Connection | Session | None) -> Outcome:
-        if connection is not None:
-            host = connection.connection() if isinstance(connection, Session) else connection
-            try:
-                with joined(host) as tx:
-                    return act(tx)
-            except Clash as error:
-                raise Conflict(f"somebody else was first: {error}") from error
-        return again(self._database.acting, act)

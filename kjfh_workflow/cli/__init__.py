@@ -27,6 +27,8 @@ _COMMANDS = {
     "deliver": ("run", "Send every letter that is due, once."),
     "demo": ("demo", "Play several years of both cities, from two real application folders on, and show why."),
     "docket": ("docket", "What falls due, and where each case ends if nobody acts."),
+    "events": ("events", "What has happened, who follows it, and what they have not taken."),
+    "file": ("files", "Put files into a case, list them, save them again."),
     "import": ("intake", "Read an application folder and submit it."),
     "inbox": ("inbox", "Read what an operator or an office has been sent."),
     "integrity": ("books", "Operators that may not apply, and reviewers' misconduct (失信名单)."),
@@ -40,6 +42,7 @@ _COMMANDS = {
     "report": ("books", "What a bureau prints: its year, its townships, the work that is late."),
     "round": ("rounds", "Open, look at and close a year's assessment."),
     "run": ("run", "Enforce every deadline and send every notice until stopped."),
+    "serve": ("serve", "Answer over HTTP: for the intranet's own screens and programs."),
     "targets": ("books", "How far a city has come with its targets, and the list behind each number."),
     "template": ("intake", "Write empty spreadsheets for an application folder."),
     "tenants": ("books", "Bring an incubator's tenancies in line with a roster."),
@@ -76,7 +79,7 @@ class _LazyGroup(click.Group):
         "Exit codes: 0 done, 1 refused or does not hold, 2 wrong usage, 3 not found, 4 conflict (try again), "
         "5 a file cannot be read or written, 6 schema does not fit, 70 error of the program or the database. "
         "Every option has an environment variable: "
-        "KJFH_DB, KJFH_STATES, KJFH_TEMPLATES, KJFH_CHANNELS."
+        "KJFH_DB, KJFH_STATES, KJFH_TEMPLATES, KJFH_CHANNELS, KJFH_WEBHOOKS."
     ),
 )
 @click.version_option(__version__, prog_name="kjfh")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import click
 from kjfh_workflow.books.table import Table
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.case_pages import print_cases, print_outcome, print_view
+from kjfh_workflow.cli.demo_stories import Story, read_stories, somebody
 from kjfh_workflow.cli.demo_years import Years
 from kjfh_workflow.cli.docket import print_docket
 from kjfh_workflow.cli.output import json_option, print_json
@@ -24,7 +24,6 @@ from kjfh_workflow.errors import IntakeError, Refused
 from kjfh_workflow.intake.folder import read_folder
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.resources import examples_dir
-from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.store.cases import Filter
 
 _FILE = "kjfh-demo.db"
@@ -48,67 +47,6 @@ path = "{_LETTERS}"
 channels = ["files"]
 """
 
-_NAMES = {"tech_clerk": "王经办", "tech_lead": "李局长", "finance": "陈处长"}
-
-
-@dataclass(frozen=True)
-class _Act:
-    """One act of the story."""
-
-    on: date
-    by: str
-    event: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Story:
-    """One folder's way to recognition."""
-
-    folder: str
-    acts: tuple[_Act, ...]
-    #: Applies for this instead of what the folder says.
-    type: str = ""
-    #: The people go home; the clock runs on to this day.
-    until: date | None = None
-
-
-_YUYAO = _Story(
-    "yuyao-chaoyang",
-    (
-        _Act(date(2021, 3, 1), "applicant", "submit"),
-        _Act(date(2021, 3, 2), "tech_clerk", "accept"),
-        _Act(date(2021, 3, 8), "tech_clerk", "return_for_correction", {"missing": ["场地平面图", "资金到账证明"]}),
-        _Act(date(2021, 3, 22), "applicant", "resubmit", {"materials": ["other"]}),
-        _Act(date(2021, 3, 23), "tech_clerk", "pass_preliminary"),
-        _Act(date(2021, 3, 24), "tech_clerk", "pass_preliminary", {"findings": "all_met"}),
-        _Act(date(2021, 3, 30), "finance", "endorse", {"opinion": "资金情况属实，同意认定"}),
-        _Act(date(2021, 3, 31), "tech_clerk", "endorse"),
-        _Act(date(2021, 3, 31), "tech_lead", "endorse", {"opinion": "同意认定"}),
-    ),
-)
-_CIXI = _Story(
-    "cixi-haian",
-    (
-        _Act(date(2021, 6, 1), "applicant", "submit"),
-        _Act(date(2021, 6, 3), "tech_clerk", "accept"),
-        _Act(date(2021, 6, 10), "tech_clerk", "pass_preliminary", {"findings": "all_met"}),
-        _Act(date(2021, 6, 18), "finance", "endorse", {"award_yuan": 300001}),
-        _Act(date(2021, 6, 18), "finance", "endorse", {"award_yuan": 300000}),
-        _Act(date(2021, 6, 20), "tech_lead", "endorse"),
-    ),
-)
-_LEFT_ALONE = _Story(
-    "yuyao-chaoyang",
-    (
-        _Act(date(2021, 4, 6), "applicant", "submit"),
-        _Act(date(2021, 4, 7), "tech_clerk", "accept"),
-        _Act(date(2021, 4, 20), "tech_clerk", "return_for_correction", {"missing": ["创业导师协议"]}),
-    ),
-    type="makerspace",
-    until=date(2021, 6, 1),
-)
-
 
 @click.command("demo")
 @click.option(
@@ -122,7 +60,8 @@ def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (_FILE, f"{_FILE}-wal", f"{_FILE}-shm"):
         (folder / name).unlink(missing_ok=True)
-    clock = FixedClock(office_hour(_YUYAO.acts[0].on))
+    stories = read_stories()
+    clock = FixedClock(office_hour(stories[0].acts[0].on))
     url = f"sqlite:///{(folder / _FILE).as_posix()}"
     shutil.rmtree(folder / _LETTERS, ignore_errors=True)
     (folder / _LETTERS).mkdir()
@@ -135,7 +74,7 @@ def demo_command(ctx: click.Context, folder: Path, as_json: bool) -> int:
     with _demo(Workflow(url, clock=clock, create=True, **options)) as workflow:
         log = _Log(quiet=as_json)
         _show_flawed(log)
-        ids = [_tell(workflow, clock, story, log) for story in (_YUYAO, _LEFT_ALONE, _CIXI)]
+        ids = [_tell(workflow, clock, story, log) for story in stories]
         log.heading("此后几年：年度考核、奖励、变更、在孵企业、晋级、整改、取消资格")
         years = Years(workflow, clock, _titles(workflow), quiet=as_json)
         years.tell()
@@ -216,7 +155,7 @@ def _show_flawed(log: _Log) -> None:
         log.say("\n".join(f"  {problem}" for problem in error.problems))
 
 
-def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> str:
+def _tell(workflow: Workflow, clock: FixedClock, story: Story, log: _Log) -> str:
     found = read_folder(examples_dir() / story.folder, packs=[*workflow.catalog])
     pack = workflow.catalog.in_force(found.city, story.acts[0].on) or workflow.catalog.latest(found.city)
     log.heading(f"{pack.identity.city_label}：{found.name}（examples/{story.folder}），依据《{pack.identity.title}》")
@@ -225,7 +164,7 @@ def _tell(workflow: Workflow, clock: FixedClock, story: _Story, log: _Log) -> st
     for act in story.acts:
         clock.instant = office_hour(act.on)
         workflow.tick()
-        actor = _somebody(act.by, found.city, found.name, found.uscc)
+        actor = somebody(act.by, found.city, found.name, found.uscc)
         log.say(f"{act.on} {pack.words('roles', act.by)}")
         try:
             if case:
@@ -262,9 +201,3 @@ def _let_time_pass(workflow: Workflow, clock: FixedClock, until: date, log: _Log
         ticked = workflow.tick()
         log.events.append({"on": workflow.today, "rang": ticked.rung})
     clock.instant = office_hour(until)
-
-
-def _somebody(role: str, city: str, name: str, uscc: str) -> Actor:
-    if role == "applicant":
-        return Actor.of(uscc, role, city, name=name, uscc=uscc)
-    return Actor.of(f"{city}-{role}", role, city, name=_NAMES[role])

@@ -15,6 +15,7 @@ import click
 from kjfh_workflow.casework.rounds import Round
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.case_pages import print_outcome
+from kjfh_workflow.cli.demo_stories import somebody
 from kjfh_workflow.cli.rounds import round_in_words
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import Refused
@@ -50,15 +51,6 @@ def read_years() -> list[Deed]:
         )
         for deed in read_toml(examples_dir() / "years.toml")["deed"]
     ]  # fmt: skip
-
-
-_ROLES = {
-    "tech_clerk": ("tech_clerk", "王经办"),
-    "tech_lead": ("tech_lead", "李局长"),
-    "deputy": ("tech_lead", "赵副局长"),
-    "finance": ("finance", "陈处长"),
-    "cashier": ("finance", "吴会计"),
-}
 
 
 class Years:
@@ -117,11 +109,8 @@ class Years:
             print_outcome(self._workflow, outcome)
 
     def _actor(self, deed: Deed) -> Actor:
-        if deed.by == "applicant":
-            case = self._workflow.case(self._cases[deed.city, _TITLE]).case
-            return Actor.of(case.uscc, "applicant", deed.city, name=case.name, uscc=case.uscc)
-        role, name = _ROLES[deed.by]
-        return Actor.of(f"{deed.city}-{deed.by}", role, deed.city, name=name)
+        title = self._workflow.case(self._cases[deed.city, _TITLE]).case
+        return somebody(deed.by, deed.city, title.name, title.uscc)
 
     def _say(self, text: str) -> None:
         if not self._quiet:

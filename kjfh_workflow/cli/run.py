@@ -23,10 +23,13 @@ _LONGEST_PAUSE = 30.0
 
 @click.command("run")
 @click.option("--sleep", default=60.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Longest sleep, s.")
-@click.option("--look", default=5.0, show_default=True, type=click.FloatRange(0.1, 3600), help="For letters, every s.")
+@click.option(
+    "--look", default=5.0, show_default=True, type=click.FloatRange(0.1, 3600), help="For letters and events, every s."
+)
+@click.option("--webhooks", envvar="KJFH_WEBHOOKS", type=click.Path(), help="Programs to call with events (TOML).")
 @click.option("--quiet", is_flag=True, help="Say only what went wrong.")
 @click.pass_context
-def run_command(ctx: click.Context, sleep: float, look: float, quiet: bool) -> None:
+def run_command(ctx: click.Context, sleep: float, look: float, webhooks: str | None, quiet: bool) -> None:
     """Enforce every deadline and send every notice until stopped (SIGTERM, Ctrl-C). Any number may run at once."""
     from kjfh_workflow.scheduler import Runner  # noqa: PLC0415  (60 ms that other commands need not pay)
 
@@ -37,7 +40,12 @@ def run_command(ctx: click.Context, sleep: float, look: float, quiet: bool) -> N
         logging.getLogger(noisy).setLevel(logging.WARNING)
     log = logging.getLogger(__name__)
     workflow = _opened(ctx, log)
-    runner = Runner(workflow, longest_sleep=timedelta(seconds=sleep), look_every=timedelta(seconds=look))
+    runner = Runner(
+        workflow,
+        webhooks=workflow.events.webhooks(webhooks) if webhooks else (),
+        longest_sleep=timedelta(seconds=sleep),
+        look_every=timedelta(seconds=look),
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
     if not ctx.obj["channels"]:

@@ -130,9 +130,11 @@ def read_text(path: Path) -> str:
         raise _refused(path, f"无法读取：{error.strerror}") from error
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            return content.decode(encoding)
+            text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if "\0" not in text:  # which texts in UTF-16 are full of
+            return text
     raise _refused(path, "既不是 UTF-8 也不是 GB18030 编码的文本；请另存为“CSV UTF-8”")
 
 

@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from kjfh_workflow.intake.columns import Kind
 from kjfh_workflow.policy.wording import explain
-from kjfh_workflow.rules.facts import Line, SquareMetres, Yuan
+from kjfh_workflow.rules.facts import ENTERING, Line, SquareMetres, Yuan
 from kjfh_workflow.rules.identifiers import check_uscc
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ def _plain(text: str) -> str:
 def _within(limits: TypeAdapter[T], value: object, cell: object) -> T:
     """What the facts accept."""
     try:
-        return limits.validate_python(value)
+        return limits.validate_python(value, context=ENTERING)
     except ValidationError as error:
         detail = error.errors()[0]
         long = detail["type"] == "string_too_long"

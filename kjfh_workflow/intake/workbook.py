@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -17,14 +16,16 @@ from types import ModuleType
 from typing import IO, Any
 
 from kjfh_workflow.errors import IntakeError, Problem
+from kjfh_workflow.intake.archives import Unfit, opened
 from kjfh_workflow.intake.columns import FORM_SHEET, GUIDE_SHEET, MATERIALS, OPTIONS_SHEET
 from kjfh_workflow.intake.values import UNCOMPUTED
 
-MAX_UNPACKED = 500 * 1024 * 1024
-#: Ten thousand identical rows pack about eighteen times.
-MAX_RATIO = 200
-#: Below this size the ratio does not matter.
-_SMALL = 16 * 1024 * 1024
+#: A hundred thousand rows with all columns take about sixty.
+MAX_UNPACKED = 200 * 1024 * 1024
+#: Cells and the texts in them: a hundred thousand rows of fifteen columns.
+MAX_CELLS = 3_000_000
+#: The library makes objects of styles, relations and names; Excel itself allows 64,000 styles.
+MAX_OTHER_ELEMENTS = 300_000
 #: A spreadsheet has no more rows; a file that claims more is not followed.
 _LAST_ROW = 1_048_576
 #: Cells further right are not looked at.
@@ -32,7 +33,13 @@ _LAST_COLUMN = 64
 
 _OLE = b"\xd0\xcf\x11\xe0"
 _TAGS = re.compile(rb"<(?:\w+:)?(row|f)[\s/>]|<!(DOCTYPE|ENTITY)")
+#: What tables and their texts are made of.
+_TABLE = re.compile(rb"</?(?:\w+:)?(?:row|c|v|f|is|t|si|r)[\s/>]")
+_CELL = re.compile(rb"<(?:\w+:)?(?:c|si)[\s/>]")
+#: XML that the tags above are not found in.
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 _LONGEST_TAG = 64
+_CELLS, _OTHERS = b"cells", b"others"
 _CHUNK = 1024 * 1024
 _BATCH = 200
 
@@ -130,39 +137,43 @@ class Workbook:
 
     def _survey(self, file: IO[bytes]) -> dict[bytes, int]:
         """How many rows and formulas the sheets have; the sizes are checked before anything is unpacked."""
-        counts = {b"row": 0, b"f": 0}
-        with zipfile.ZipFile(file) as archive:
-            parts = archive.infolist()
-            size = sum(part.file_size for part in parts)
-            packed = sum(part.compress_size for part in parts)
-            if size > MAX_UNPACKED:
-                raise self._refused(f"解压后有{_mb(size)}，超过上限{_mb(MAX_UNPACKED)}")
-            if size > _SMALL and size > MAX_RATIO * packed:
-                raise self._refused(f"压缩比异常：{_mb(packed)}解压后有{_mb(size)}；请用电子表格软件重新保存")
-            for part in parts:
-                if part.filename.endswith((".xml", ".rels")):
-                    with archive.open(part) as stream:
-                        self._count_tags(stream, counts)
+        counts = {b"row": 0, b"f": 0, _CELLS: 0, _OTHERS: 0}
+        try:
+            archive = opened(file, MAX_UNPACKED)
+        except Unfit as error:
+            raise self._refused(str(error)) from None
+        with archive:
+            for part in archive.infolist():
+                # By its content: any part may be given out as a sheet, whatever it is called.
+                with archive.open(part) as stream:
+                    start = stream.read(_CHUNK)
+                    if start.startswith(_WIDE):
+                        raise self._refused("含有不是 UTF-8 的 XML；请用电子表格软件重新保存")
+                    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b""):
+                        self._count_tags(start, stream, counts)
         return counts
 
-    def _count_tags(self, stream: IO[bytes], counts: dict[bytes, int]) -> None:
-        rest = b""
-        while chunk := stream.read(_CHUNK):
-            text = rest + chunk
+    def _count_tags(self, text: bytes, stream: IO[bytes], counts: dict[bytes, int]) -> None:
+        while text:
             end = 0
             for found in _TAGS.finditer(text):
                 if found[2]:
                     raise self._refused("含有不允许的 XML 声明；请用电子表格软件重新保存")
                 counts[found[1]] += 1
                 end = found.end()
-            rest = text[max(end, len(text) - _LONGEST_TAG) :]
+            chunk = stream.read(_CHUNK)
+            rest = text[max(end, len(text) - _LONGEST_TAG) :] if chunk else b""
+            done = text[: len(text) - len(rest)]
+            counts[_CELLS] += len(_CELL.findall(done))
+            counts[_OTHERS] += done.count(b"<") - len(_TABLE.findall(done))
+            if counts[_CELLS] > MAX_CELLS:
+                raise self._refused(f"超过{MAX_CELLS:,}个单元格；请核对，或分次办理")
+            if counts[_OTHERS] > MAX_OTHER_ELEMENTS:
+                raise self._refused("样式或部件过多；请把数据复制到新的工作簿中再保存")
+            text = rest + chunk
 
     def _refused(self, message: str) -> IntakeError:
         return IntakeError([Problem(self._path.name, "", message)])
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1024 / 1024:.1f}MB"
 
 
 def _cells(sheet: Any, *, values_only: bool) -> Iterator[Sequence[Any]]:

@@ -157,6 +157,6 @@ def _machine_value(pack: PolicyPack, machine: Machine, name: str, provision: Pro
             return f"{machine.timer_of[name].label}（{where}）：{period_in_words(pack, provision)}"
         case Reminder():
             return f"{machine.timer_of[name].label}：{reminder_in_words(pack, provision)}提醒"
-        case Escalation():
+        case _:
+            assert isinstance(provision, Escalation)  # noqa: S101  (machines have no other provisions)
             return f"{machine.timer_of[name].label}：{escalation_in_words(provision)}催办"
-    raise TypeError(f"no words for {type(provision).__name__}")

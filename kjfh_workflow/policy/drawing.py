@@ -58,9 +58,8 @@ class _Drawing:
         machine = pack.machines[kind]
         rows = tuple((edge, _texts(pack, machine, edge)) for edge in machine.edges)
         text_x, left = _text_columns([texts for _, texts in rows])
-        opens = any(NEW in edge.sources for edge in machine.edges)
-        x = {NEW: left + 20} if opens else {}
-        first = left + (40 + _GAP if opens else 0) + _COLUMN // 2
+        x = {NEW: left + 20}
+        first = left + 40 + _GAP + _COLUMN // 2
         x |= {state: first + _COLUMN * number for number, state in enumerate(machine.states)}
         badges = {state: tuple(_badges(pack, machine, state)) for state in machine.states}
         box_height = 14 + _LINE * max(len(_wrapped(state.label)) for state in machine.states.values())
@@ -148,9 +147,8 @@ def _lifelines(drawing: _Drawing) -> Iterator[str]:
 
 
 def _heads(drawing: _Drawing) -> Iterator[str]:
-    if NEW in drawing.x:
-        y = _MARGIN + _TITLE + drawing.box_height // 2
-        yield f'<circle class="new" cx="{drawing.x[NEW]}" cy="{y}" r="9" fill="{_INK}"/>'
+    y = _MARGIN + _TITLE + drawing.box_height // 2
+    yield f'<circle class="new" cx="{drawing.x[NEW]}" cy="{y}" r="9" fill="{_INK}"/>'
     for name, state in drawing.machine.states.items():
         yield f'<g class="state" data-state="{_escaped(name)}">'
         yield from _box(drawing.x[name], _MARGIN + _TITLE, drawing.box_height, state)

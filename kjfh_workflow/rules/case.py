@@ -85,6 +85,11 @@ class Actor:
         return Role.APPLICANT in self.roles and bool(self.uscc) and self.uscc == case.uscc
 
 
+def reads_of(reader: Actor | None) -> Reads:
+    """What somebody may see; the program itself (None) sees everything."""
+    return reader.reads() if reader else Reads(everything=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A case at one moment."""

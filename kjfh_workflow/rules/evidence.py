@@ -19,6 +19,7 @@ from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import AwardKind, ChangeKind, Field, Level, RefusalCode
 from kjfh_workflow.policy.wording import explain
 from kjfh_workflow.rules.facts import (
+    ENTERING,
     Day,
     Facts,
     Line,
@@ -226,7 +227,7 @@ def read_evidence(
             read[name] = value
         elif value not in _MISSING:
             try:
-                read[name] = shape_of(Field(name), value).validate_python(value)
+                read[name] = shape_of(Field(name), value).validate_python(value, context=ENTERING)
             except ValidationError as error:
                 refusals += _invalid_parts(pack, name, error)
     refusals += _unknown_names(pack, read)
@@ -277,7 +278,8 @@ def read_facts(
         return None, []
     data = evidence.get(Field.FACTS, base or {})
     try:
-        facts = Facts.model_validate(with_override(dict(data), evidence.get(Field.OVERRIDE, {})))
+        whole = with_override(dict(data), evidence.get(Field.OVERRIDE, {}))
+        facts = Facts.model_validate(whole, context=ENTERING)
     except ValidationError as error:
         return None, [*_invalid_parts(pack, Field.FACTS, error)]
     except ValueError as error:

@@ -10,14 +10,18 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
+from kjfh_workflow.rules.hidden import first_hidden, looks_like_another
 from kjfh_workflow.rules.identifiers import check_uscc
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 T = TypeVar("T")
+#: For validation of what comes in now. What is on file stays readable, whatever is asked of new texts since.
+ENTERING = {"entering": True}
+_LONGEST_LINE = 200
 
 
 def _only_days(value: object) -> object:
@@ -44,6 +48,19 @@ def no_control_characters(text: str) -> str:
     return text
 
 
+def _as_entered(text: str, info: ValidationInfo) -> str:
+    """A name that comes in now: short, and nothing in it hidden or to be taken for something else."""
+    if info.context != ENTERING:
+        return text
+    if hidden := first_hidden(text):
+        raise ValueError(f"含有不可见的控制字符（{hidden}）")
+    if len(text) > _LONGEST_LINE:
+        raise ValueError(f"太长，最多{_LONGEST_LINE}个字")
+    if mistaken := looks_like_another(text):
+        raise ValueError(mistaken)
+    return text
+
+
 Day = Annotated[date, BeforeValidator(_only_days)]
 Yuan = Annotated[Decimal, BeforeValidator(_plain_digits), Field(ge=0, decimal_places=2, max_digits=16)]
 YesNo = Annotated[bool, Field(strict=True)]
@@ -51,9 +68,12 @@ SquareMetres = Annotated[Decimal, BeforeValidator(_plain_digits), Field(ge=0, de
 Uscc = Annotated[str, AfterValidator(check_uscc)]
 Line = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_LINE),
     AfterValidator(no_control_characters),
+    AfterValidator(_as_entered),
 ]
+#: Somebody's name, which may be left out.
+PersonName = Annotated[str, AfterValidator(_as_entered)]
 
 
 class Table(BaseModel):
@@ -119,7 +139,7 @@ class StaffMember(Table):
     """One person of the operator's staff."""
 
     post: Line
-    name: str = ""
+    name: PersonName = ""
     professional: YesNo
 
 
@@ -127,7 +147,7 @@ class Mentor(Table):
     """One 创业导师."""
 
     post: Line
-    name: str = ""
+    name: PersonName = ""
 
 
 class Graduate(Table):

@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from stdnum.cn import uscc as _uscc
 
+from kjfh_workflow.rules.hidden import first_hidden
+
 #: The characters of a code; I, O, S, V and Z are left out by the standard.
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _LENGTH = 18
@@ -25,7 +27,7 @@ def check_id(value: object, what: str) -> str:
     Raises:
         ValueError: saying what is wrong with it.
     """
-    if not isinstance(value, str) or not _ID.fullmatch(value) or not value.strip():
+    if not isinstance(value, str) or not _ID.fullmatch(value) or not value.strip() or first_hidden(value):
         raise ValueError(f"{what} must be a text of 1 to 128 visible characters, not {value!r}")
     return value
 
@@ -37,7 +39,11 @@ def check_uscc(code: str) -> str:
     Raises:
         ValueError: saying in Chinese what is wrong with it.
     """
-    code = "".join(code.split()).upper()
+    code = "".join(code.split())
+    if hidden := first_hidden(code):
+        raise ValueError(f"统一社会信用代码含有不可见的控制字符（{hidden}）")
+    # Of other letters some become two when they are made capitals, and two of ours at that.
+    code = code.upper() if code.isascii() else code
     if len(code) != _LENGTH:
         raise ValueError(f"“{code}”不是统一社会信用代码：应为18位，现为{len(code)}位")
     wrong = sorted(set(code) - set(ALPHABET))

@@ -13,10 +13,12 @@ from sqlalchemy import exists, func, insert, select, text
 
 from kjfh_workflow import canonical
 from kjfh_workflow.rules.calendar import HolidayNotice
+from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.rules.clocks import EXPIRE
+from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import Instant, holiday_notices, recounts, timers
+from kjfh_workflow.store.schema import Instant, cases, holiday_notices, recounts, timers
 
 #: How long others may be kept waiting while a notice is recorded.
 _LOCK_SECONDS = 3
@@ -96,13 +98,15 @@ def recorded(tx: CoreTransaction) -> list[dict[str, Any]]:
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
-def overtaken(tx: CoreTransaction) -> dict[int, list[dict[str, Any]]]:
+def overtaken(tx: CoreTransaction, reads: Reads) -> dict[int, list[dict[str, Any]]]:
     """Number of a notice → what had ended on a day that it later made a rest day: case, timer, due.
 
     The day after the rest would have been the last day. Nothing is undone by itself; a person must look.
     """
-    rings = select(timers.c.case_id, timers.c.timer, timers.c.due, timers.c.settled_at).where(
-        timers.c.outcome == "fired", timers.c.alarm == EXPIRE
+    rings = (
+        select(timers.c.case_id, timers.c.timer, timers.c.due, timers.c.settled_at)
+        .join(cases, cases.c.id == timers.c.case_id)
+        .where(timers.c.outcome == "fired", timers.c.alarm == EXPIRE, *visible_to(reads))
     )
     found: dict[int, list[dict[str, Any]]] = {}
     for row in recorded(tx):

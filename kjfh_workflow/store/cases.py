@@ -1,13 +1,13 @@
-"""Rows of ``cases``: reading one for an act, writing its new fold, listing them."""
+"""Rows of ``cases``: reading one for an act, writing its new fold, and who may see which. Lists are ``finding``'s."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, false, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, false, func, insert, literal_column, or_, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import CaseKind
@@ -126,10 +126,17 @@ class Filter:
     """What to list; an empty field does not filter."""
 
     city: str = ""
-    kind: str = ""
-    state: str = ""
+    #: One, or several of which any will do.
+    kind: str | Collection[str] = ""
+    state: str | Collection[str] = ""
     uscc: str = ""
     parent: str = ""
+    type: str = ""
+    level: str = ""
+    #: An instant: only what has changed at it or later.
+    changed_since: datetime | None = None
+    #: The beginning of a case's id or of the operator's code, or a part of the operator's name.
+    text: str = ""
 
 
 def visible_to(reads: Reads, table: Table = cases) -> list[ColumnElement[bool]]:
@@ -141,28 +148,14 @@ def visible_to(reads: Reads, table: Table = cases) -> list[ColumnElement[bool]]:
     return [or_(false(), *theirs, *own)]
 
 
-def find(
-    tx: CoreTransaction, reads: Reads, wanted: Filter, *, after: str = "", limit: int = 200
-) -> list[dict[str, Any]]:
-    """Cases that may be seen, in order of id, from the one behind *after* on: id, city, kind, type, state, level, …"""
-    columns = (
-        cases.c.id, cases.c.city, cases.c.kind, cases.c.type, cases.c.state, cases.c.level, cases.c.uscc,
-        cases.c.name, cases.c.policy, cases.c.version, cases.c.opened_on, cases.c.changed_at,
-    )  # fmt: skip
-    conditions = [
-        column == value
-        for column, value in (
-            (cases.c.city, wanted.city),
-            (cases.c.kind, wanted.kind),
-            (cases.c.state, wanted.state),
-            (cases.c.uscc, wanted.uscc),
-            (cases.c.parent, wanted.parent),
-        )
-        if value
-    ]
-    conditions += visible_to(reads)
-    query = select(*columns).where(and_(cases.c.id > after, *conditions)).order_by(cases.c.id).limit(limit)
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+def several(tx: CoreTransaction, case_ids: Collection[str]) -> list[Case]:
+    """Cases by their ids, some hundreds at most; in no order, without those that do not exist."""
+    return [case_of(row) for row in tx.connection.execute(select(*CASE_COLUMNS).where(cases.c.id.in_(case_ids)))]
+
+
+def count_children(tx: CoreTransaction, parent: str) -> int:
+    """How many cases belong to one."""
+    return int(tx.connection.execute(select(func.count()).where(cases.c.parent == parent)).scalar_one())
 
 
 def all_ids(tx: CoreTransaction) -> list[str]:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, make_url
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import StaticPool
 
 from kjfh_workflow.errors import Conflict, Unavailable, WorkflowError
 from kjfh_workflow.store.prepared import Prepared
+from kjfh_workflow.store.replication import replicated
+from kjfh_workflow.store.sqlite_file import prepare_sqlite
 
 #: How long a writer waits for another, in seconds.
 _BUSY_SECONDS = 30
 #: A server or a network that hangs is found out: seconds, and milliseconds for what was sent and never confirmed.
 _POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
+#: Answers about the server, not the statement: it only reads (a standby), or a limit has ended the session.
+_UNABLE = ("25006", "25P03", "25P04")
+_NONE_FREE = "every connection to the database is in use"
 #: Takes the write lock at once.
 _WRITING, _READING = "BEGIN IMMEDIATE", "BEGIN"
 
@@ -130,30 +135,39 @@ class Database:
         self._turn: AbstractContextManager[Any] = RLock() if alone else nullcontext()
 
     @classmethod
-    def open(cls, url: str, *, sqlite_synchronous: str = "FULL") -> Database:
+    def open(cls, url: str, *, sqlite_synchronous: str = "FULL", connections: int = 15) -> Database:
         """Open ``sqlite:///file.db``, ``sqlite://`` (in memory) or ``postgresql://…``.
+
+        Of several: ``postgresql://user@/name?host=a:5432&host=b:5432&target_session_attrs=read-write``.
+
+        Args:
+            url: where it is.
+            sqlite_synchronous: ``FULL``, or ``NORMAL`` where a power cut may cost the last acts.
+            connections: at most so many at once; who finds none free waits, and is told after 30 s.
 
         Raises:
             WorkflowError: for a URL that is none, or a driver that is not installed.
         """
         try:
             parsed = make_url(url)
-        except sql_errors.ArgumentError:
+        except (sql_errors.ArgumentError, ValueError):
             raise WorkflowError("this is not a database URL; it should look like sqlite:///file.db") from None
         backend = parsed.get_backend_name()
         if backend not in ("sqlite", "postgresql"):
             raise WorkflowError(f"{backend!r} is not a database this program knows: sqlite or postgresql")
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
+        pool: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
         try:
             if backend == "postgresql":
-                return cls(create_engine(parsed, connect_args=_POSTGRESQL))
+                unsaid = {name: value for name, value in _POSTGRESQL.items() if name not in parsed.query}
+                return cls(create_engine(parsed, connect_args=unsaid, **pool))
         except (ImportError, sql_errors.NoSuchModuleError) as error:
             raise WorkflowError("no driver for PostgreSQL: pip install 'kjfh-workflow[postgres]'") from error
         in_memory = parsed.database in (None, "", ":memory:")
-        options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+        options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else pool
         engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **options)
-        _prepare_sqlite(engine, sqlite_synchronous)
+        prepare_sqlite(engine, sqlite_synchronous)
         return cls(engine)
 
     @contextmanager
@@ -166,10 +180,13 @@ class Database:
                 pooled = self.engine.raw_connection()
             except driver.Error as error:
                 raise _translated(error, dialect) from error
+            except sql_errors.TimeoutError as error:
+                raise Unavailable(_NONE_FREE) from error
             try:
                 _begin(pooled, dialect, _WRITING)
                 yield Transaction(pooled.cursor(), dialect)
-                pooled.commit()
+                with replicated(pooled, dialect):
+                    pooled.commit()
             except driver.Error as error:
                 self._give_up(pooled)
                 raise _translated(error, dialect) from error
@@ -184,31 +201,46 @@ class Database:
         """Errors of SQLAlchemy's connections as ours; ``acting`` does without such connections."""
         try:
             yield
+        except sql_errors.TimeoutError as error:
+            raise Unavailable(_NONE_FREE) from error
         except sql_errors.DBAPIError as error:
             ours = _translated(error.orig, self.engine.dialect) if isinstance(error.orig, Exception) else error
             if isinstance(ours, WorkflowError):
                 raise ours from error
             raise
 
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """One of SQLAlchemy's connections; where it is lost, the server is."""
+        with self._turn, self.speaking(), self.engine.connect() as connection:
+            try:
+                yield connection
+            except Unavailable:
+                if getattr(connection.connection.driver_connection, "closed", False):
+                    self.engine.pool._invalidate(connection.connection)
+                    connection.invalidate()
+                raise
+
     def _give_up(self, pooled: Any) -> None:
-        """Roll back; where the connection is gone, the server is: what the pool still holds is gone too."""
+        """Roll back; where the connection is gone, the server is."""
         try:
             pooled.rollback()
         except self.engine.dialect.loaded_dbapi.Error:
-            pooled.invalidate()
-            self.engine.dispose()
+            self.engine.pool._invalidate(pooled)  # what is older in it, too, as SQLAlchemy does for its own
 
     @contextmanager
     def writing(self) -> Iterator[CoreTransaction]:
         """A transaction for anything but acts: commits at the end, or rolls back on any error."""
-        with self._turn, self.speaking(), self.engine.begin() as connection:
+        with self._connected() as connection, connection.begin() as transaction:
             begin_writing(connection)
             yield CoreTransaction(connection)
+            with replicated(connection.connection, connection.dialect):
+                transaction.commit()
 
     @contextmanager
     def reading(self) -> Iterator[CoreTransaction]:
         """A transaction that only reads, and sees one moment from its first statement to its last."""
-        with self._turn, self.speaking(), self.engine.connect() as connection:
+        with self._connected() as connection:
             if connection.dialect.name == "sqlite":
                 _begin(connection.connection, connection.dialect, _READING)
             else:
@@ -218,7 +250,7 @@ class Database:
     @contextmanager
     def trying(self) -> Iterator[CoreTransaction]:
         """A writing transaction that is always rolled back."""
-        with self._turn, self.speaking(), self.engine.connect() as connection, connection.begin() as transaction:
+        with self._connected() as connection, connection.begin() as transaction:
             begin_writing(connection)
             yield CoreTransaction(connection)
             transaction.rollback()
@@ -259,19 +291,7 @@ def _translated(error: Exception, dialect: Dialect) -> Exception:
     # SQLite's lock that was not had in time; PostgreSQL's serialisation failure, deadlock and lock timeout.
     if "database is locked" in str(error) or getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03"):
         return Conflict(f"another transaction holds the case: {error}")
-    if isinstance(error, (driver.OperationalError, driver.InterfaceError)):
+    lost = isinstance(error, (driver.OperationalError, driver.InterfaceError))
+    if lost or getattr(error, "sqlstate", None) in _UNABLE:
         return Unavailable(f"the database cannot work: {str(error).splitlines()[0]}")
     return sql_errors.DBAPIError.instance(None, None, error, driver.Error, dialect=dialect)
-
-
-def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
-    """Journal and foreign keys."""
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        with suppress(sqlite3.OperationalError):  # an auditor's read-only copy is read as it is
-            cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={synchronous}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, select, tuple_
 
 from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import AwardStatus
@@ -53,6 +53,8 @@ def current(
     year: int | None = None,
     status: str = "",
     known_until: datetime | None = None,
+    after: tuple[str, str] | None = None,
+    limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """How each award stands that may be seen: its newest row, in order of city, case and award.
 
@@ -67,11 +69,14 @@ def current(
         year: only of this calendar year.
         status: only what stands so.
         known_until: as it was known then; what was noticed later is left out.
+        after: only what stands behind this case and award.
+        limit: at most so many, in order of case and award.
     """
     conditions = [
         *_matching(city=city, case_id=case_id, year=year),
         *([ledger.c.noticed_at <= known_until] if known_until else []),
         *visible_to(reads, ledger),
+        *([tuple_(ledger.c.case_id, ledger.c.award) > after] if after else []),
     ]
     last = _last(conditions, func.max(ledger.c.version).label("version")).subquery()
     approval = _last(
@@ -88,10 +93,12 @@ def current(
         .join(cases, cases.c.id == ledger.c.case_id)
         .outerjoin(approval, and_(approval.c.case_id == ledger.c.case_id, approval.c.award == ledger.c.award))
         .where(*_matching(status=status))
-        .order_by(*_ORDER)
+        .order_by(*(_ORDER if limit is None else (ledger.c.case_id, ledger.c.award)))
+        .limit(limit)
         .execution_options(yield_per=_BATCH)
     )
-    townships = _townships(tx, conditions)
+    theirs = query.with_only_columns(ledger.c.case_id) if limit else select(ledger.c.case_id).where(*conditions)
+    townships = _townships(tx, theirs)
     for row in tx.connection.execute(query).mappings():
         found = _read({**row, "township": townships[row["case_id"]]})
         if found["status"] not in (AwardStatus.APPROVED, AwardStatus.PAID, AwardStatus.REVERSED):
@@ -130,10 +137,13 @@ def _last(conditions: list[ColumnElement[bool]], newest_of: ColumnElement[Any]) 
     )
 
 
-def _townships(tx: CoreTransaction, conditions: list[ColumnElement[bool]]) -> dict[str, str]:
+def _townships(tx: CoreTransaction, theirs: Select[tuple[str]]) -> dict[str, str]:
     """Case → its township. A case's memory is long; it is read once, not beside each of its awards."""
-    theirs = select(ledger.c.case_id).where(*conditions)
-    query = select(cases.c.id, cases.c.memory).where(cases.c.id.in_(theirs)).execution_options(yield_per=_BATCH)
+    query = (
+        select(cases.c.id, cases.c.memory)
+        .where(cases.c.id.in_(theirs.subquery().select()))
+        .execution_options(yield_per=_BATCH)
+    )
     return {row.id: str(canonical.loads(row.memory).get("township", "")) for row in tx.connection.execute(query)}
 
 

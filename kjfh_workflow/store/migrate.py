@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, MetaData, Table, inspect, select
+from sqlalchemy import Engine, column, inspect, select, table
 
 from kjfh_workflow.errors import SchemaMismatch
 from kjfh_workflow.store.database import begin_writing
@@ -38,8 +38,7 @@ def current(engine: Engine) -> str:
     if not inspect(engine).has_table(VERSION_TABLE):
         return ""
     with engine.connect() as connection:
-        table = Table(VERSION_TABLE, MetaData(), autoload_with=connection)
-        return str(connection.execute(select(table.c.version_num)).scalar() or "")
+        return str(connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar() or "")
 
 
 def upgrade(engine: Engine) -> str:
@@ -51,6 +50,8 @@ def upgrade(engine: Engine) -> str:
     found = current(engine)
     if found > newest():
         raise SchemaMismatch(_newer(found))
+    if found == newest():
+        return found
     from alembic import command  # noqa: PLC0415
 
     config = _config()

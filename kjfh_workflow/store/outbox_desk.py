@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, literal, null, or_, select, true, update
 
+from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store import services as services_of
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.outbox import State
 from kjfh_workflow.store.schema import cases, deliveries, delivery_log, notices, outbox, services
 
+_NEWEST_FIRST = (notices.c.queued_at.desc(), notices.c.case_id, notices.c.version.desc(), notices.c.id)
 #: In lists: a notice for which no channel has been chosen yet.
 UNROUTED = "unrouted"
 #: So long after its time a notice without channel means that nobody delivers at all.
@@ -47,12 +49,18 @@ class Wanted:
     state: str = ""
     #: Only what a person should look at.
     problems: bool = False
+    #: Only documents with a number that were written to an operator, and that nothing proves to have arrived.
+    unserved: bool = False
 
 
 def find(
-    tx: CoreTransaction, reads: Reads, wanted: Wanted, configured: Iterable[str], now: datetime, limit: int
+    tx: CoreTransaction, reads: Reads, wanted: Wanted, configured: Iterable[str], now: datetime, limit: int, after: str
 ) -> list[dict[str, Any]]:
-    """One row for each delivery, and for each notice without any; newest first."""
+    """One row for each delivery, and for each notice without any; newest first, from the one behind *after* on.
+
+    Raises:
+        InputError: if *after* (``<notice>/<channel>``) is no row that may be seen.
+    """
     state = case(
         (outbox.c.routed_at.is_(None), UNROUTED),
         (deliveries.c.channel.is_(None), State.DISCARDED),
@@ -72,8 +80,12 @@ def find(
     ]
     if wanted.problems:
         conditions.append(trouble.is_not(None))
+    if wanted.unserved:
+        conditions += [notices.c.number.is_not(None), notices.c.uscc.is_not(None), _served_on().is_(None)]
     if not reads.everything:
         conditions.append(notices.c.city == reads.city if reads.city else false())
+    if after:
+        conditions.append(_behind(tx, after, true() if reads.everything else notices.c.city == reads.city))
     query = (
         select(
             notices.c.id.label("notice_id"),
@@ -96,17 +108,47 @@ def find(
             deliveries.c.address,
             func.coalesce(outbox.c.problem, deliveries.c.error).label("error"),
             deliveries.c.settled_at,
+            _served_on().label("served_on"),
         )
         .select_from(notices)
         .join(cases, cases.c.id == notices.c.case_id)
         .join(outbox, outbox.c.notice_id == notices.c.id)
         .outerjoin(deliveries, deliveries.c.notice_id == notices.c.id)
         .where(*conditions)
-        .order_by(notices.c.queued_at.desc(), notices.c.case_id, notices.c.version.desc(), notices.c.id)
-        .order_by(deliveries.c.channel)
+        .order_by(*_NEWEST_FIRST, deliveries.c.channel)
         .limit(limit)
     )
     return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def _behind(tx: CoreTransaction, after: str, visible: ColumnElement[bool]) -> ColumnElement[bool]:
+    """What stands behind ``<notice>/<channel>``; whatever became of its deliveries, a notice keeps its place."""
+    notice_id, _, channel = after.rpartition("/")
+    further = and_(notices.c.id == notice_id, func.coalesce(deliveries.c.channel, "") > channel)
+    return or_(_behind_notice(tx, notice_id, after, visible), further)
+
+
+def _behind_notice(
+    tx: CoreTransaction, notice_id: str, after: str, visible: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    columns = (notices.c.queued_at, notices.c.case_id, notices.c.version)
+    place = tx.connection.execute(select(*columns).where(notices.c.id == notice_id, visible)).one_or_none()
+    if place is None:
+        raise InputError([Problem("after", "", f"{after!r} is no key of this list")])
+    queued_at, case_id, version = place
+    same_version = and_(notices.c.version == version, notices.c.id > notice_id)
+    same_case = and_(notices.c.case_id == case_id, or_(notices.c.version < version, same_version))
+    same_time = and_(notices.c.queued_at == queued_at, or_(notices.c.case_id > case_id, same_case))
+    return or_(notices.c.queued_at < queued_at, same_time)
+
+
+def _served_on() -> ColumnElement[date | None]:
+    """The day a notice was first served; that somebody has read it in the inbox is no service."""
+    return (
+        select(func.min(services.c.served_on))
+        .where(services.c.notice_id == notices.c.id, services.c.how != services_of.READ)
+        .scalar_subquery()
+    )
 
 
 def _trouble(configured: Iterable[str], now: datetime) -> ColumnElement[str | None]:
@@ -217,21 +259,29 @@ def release_unaddressed(tx: CoreTransaction, city: str, holder: str, now: dateti
 
 
 def inbox(
-    tx: CoreTransaction, *, city: str, roles: Iterable[str], uscc: str, notice_id: str = "", limit: int = 200
+    tx: CoreTransaction,
+    *,
+    city: str,
+    roles: Iterable[str],
+    uscc: str,
+    notice_id: str = "",
+    after: str = "",
+    limit: int = 200,
 ) -> list[dict[str, Any]]:
-    """The notices addressed to a city's roles or to an operator, newest first, with the day they were first served."""
-    served = (
-        select(func.min(services.c.served_on))
-        .where(services.c.notice_id == notices.c.id, services.c.how != services_of.READ)
-        .scalar_subquery()
-    )
+    """The notices addressed to a city's roles or to an operator, newest first, with the day they were first served.
+
+    Raises:
+        InputError: if *after*, behind which to go on, is none of them.
+    """
     to_roles = and_(notices.c.uscc.is_(None), notices.c.city == city, notices.c.role.in_([*roles]))
+    addressed = or_(to_roles, notices.c.uscc == uscc if uscc else false())
     query = (
-        select(notices, cases.c.policy, served.label("served_on"))
+        select(notices, cases.c.policy, _served_on().label("served_on"))
         .join(cases, cases.c.id == notices.c.case_id)
-        .where(or_(to_roles, notices.c.uscc == uscc if uscc else false()))
+        .where(addressed)
         .where(notices.c.id == notice_id if notice_id else true())
-        .order_by(notices.c.queued_at.desc(), notices.c.case_id, notices.c.version.desc(), notices.c.id)
+        .where(_behind_notice(tx, after, after, addressed) if after else true())
+        .order_by(*_NEWEST_FIRST)
         .limit(limit)
     )
     return [dict(row) for row in tx.connection.execute(query).mappings()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -165,6 +165,12 @@ def next_number(tx: Transaction, city: str, year: int) -> int:
     row = tx.fetch(_LAST_NUMBER, city_is=city, year_is=year)
     assert row is not None, "it has just been written"  # noqa: S101
     return int(row[0])
+
+
+def policies_of(tx: CoreTransaction, case_ids: Iterable[str]) -> dict[str, str]:
+    """Case → the version of the pack that it is pinned to."""
+    query = select(cases.c.id, cases.c.policy).where(cases.c.id.in_({*case_ids}))
+    return {row.id: row.policy for row in tx.connection.execute(query)}
 
 
 def notices_of(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ Their names begin with ``kjfh_``, because they may live beside a host program's 
 
 ``history``, ``documents``, ``notices``, ``bans``, ``checkpoints``, ``confirmations``, ``holiday_notices``,
 ``recounts``, ``letters``, ``delivery_log``, ``services``, ``addresses``, ``ledger``, ``rounds``, ``roster``,
-``misconduct`` and ``named_firms`` are append-only: the database itself refuses
+``misconduct``, ``named_firms``, ``feed``, ``files``, ``file_parts`` and ``attachments`` are append-only: the
+database itself refuses
 UPDATE and DELETE (triggers in the migrations). ``cases`` is the latest fold of ``history``, and ``timers`` the index of
 its alarms: both can be computed again and compared (``kjfh verify``). ``outbox`` and ``deliveries`` say what has still
 to be done; what has been done stands in ``delivery_log``.
@@ -20,7 +21,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     String,
     Table,
     Text,
@@ -29,9 +29,50 @@ from sqlalchemy import (
 )
 
 from kjfh_workflow.store.columns import Instant, Json, RowNumber, metadata
+from kjfh_workflow.store.schema_feed import (
+    attachments,
+    feed,
+    feed_head,
+    file_parts,
+    files,
+    followers,
+    unpublished,
+    withheld,
+)
+from kjfh_workflow.store.schema_post import (
+    addresses,
+    channels,
+    deliveries,
+    delivery_log,
+    letters,
+    outbox,
+    services,
+)
 from kjfh_workflow.store.schema_years import ledger, misconduct, roster, rounds
 
-__all__ = ["Instant", "ledger", "metadata", "misconduct", "roster", "rounds"]
+__all__ = [
+    "Instant",
+    "addresses",
+    "attachments",
+    "channels",
+    "deliveries",
+    "delivery_log",
+    "feed",
+    "feed_head",
+    "file_parts",
+    "files",
+    "followers",
+    "ledger",
+    "letters",
+    "metadata",
+    "misconduct",
+    "outbox",
+    "roster",
+    "rounds",
+    "services",
+    "unpublished",
+    "withheld",
+]
 
 organisations = Table(
     "kjfh_organisations",
@@ -70,6 +111,7 @@ cases = Table(
     Index("ix_kjfh_cases_facts", "facts"),
     Index("ix_kjfh_cases_city_kind_state", "city", "kind", "state"),
     Index("ix_kjfh_cases_city_kind_id", "city", "kind", "id"),
+    Index("ix_kjfh_cases_city_changed_at", "city", "changed_at", "id"),
     # An operator has few applications and titles, and may have very many tenancies.
     Index("ix_kjfh_cases_uscc", "uscc", "kind"),
 )
@@ -156,6 +198,8 @@ notices = Table(
     Column("number", String(64)),
     UniqueConstraint("case_id", "version", "notice", "role"),
     Index("uq_kjfh_notices_city_number", "city", "number", unique=True),
+    Index("ix_kjfh_notices_city_queued_at", "city", "queued_at"),
+    Index("ix_kjfh_notices_uscc_queued_at", "uscc", "queued_at"),
 )
 
 # The last document number given, by city and year. Taken under a row lock in the act's transaction: an act that is
@@ -249,120 +293,6 @@ timer_failures = Table(
     Column("retry_at", Instant, nullable=False),
 )
 
-# One row for each notice, written with it; once routed, ``deliveries`` has one for each channel.
-outbox = Table(
-    "kjfh_outbox",
-    metadata,
-    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), primary_key=True),
-    Column("next_at", Instant, nullable=False),
-    Column("routed_at", Instant),
-    # Why it could not be routed so far.
-    Column("problem", Text),
-)
-
-deliveries = Table(
-    "kjfh_deliveries",
-    metadata,
-    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), primary_key=True),
-    Column("channel", String(64), primary_key=True),
-    # queued, unaddressed, sent, dead, discarded.
-    Column("state", String(16), nullable=False),
-    # Failures since it was queued.
-    Column("attempts", Integer, nullable=False),
-    # When it is looked at next; while somebody is sending it: when others may take it over.
-    Column("next_at", Instant, nullable=False),
-    # Who is sending it now.
-    Column("claim", String(64)),
-    # As shown to people: a chat address is a secret.
-    Column("address", Text),
-    Column("error", Text),
-    Column("settled_at", Instant),
-)
-
-delivery_log = Table(
-    "kjfh_delivery_log",
-    metadata,
-    Column("id", RowNumber, primary_key=True, autoincrement=True),
-    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
-    Column("channel", String(64), nullable=False),
-    Column("at", Instant, nullable=False),
-    # routed, failed, interrupted, unaddressed, sent, dead, discarded, retried, resent.
-    Column("what", String(16), nullable=False),
-    # The address, the error, or a person's reason.
-    Column("detail", Text, nullable=False),
-    # A person, or the process.
-    Column("actor", Text, nullable=False),
-    Index("ix_kjfh_delivery_log_notice_id", "notice_id"),
-    sqlite_autoincrement=True,
-)
-
-# When a channel with a rate limit may send next.
-channels = Table(
-    "kjfh_channels",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("free_at", Instant, nullable=False),
-)
-
-letters = Table(
-    "kjfh_letters",
-    metadata,
-    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), primary_key=True),
-    Column("sha256", String(64), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("made_at", Instant, nullable=False),
-)
-
-# Proof of service: how, when and by whom a letter reached its addressee.
-services = Table(
-    "kjfh_services",
-    metadata,
-    Column("id", RowNumber, primary_key=True, autoincrement=True),
-    Column("notice_id", String(96), ForeignKey("kjfh_notices.id"), nullable=False),
-    Column("how", Text, nullable=False),
-    Column("served_on", Date, nullable=False),
-    Column("served_by", Text, nullable=False),
-    Column("received_by", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("recorded_by", Text, nullable=False),
-    Column("recorded_at", Instant, nullable=False),
-    Index("ix_kjfh_services_notice_id", "notice_id"),
-    sqlite_autoincrement=True,
-)
-
-# Addresses of operators and role mailboxes; the newest row counts, an empty address withdraws.
-addresses = Table(
-    "kjfh_addresses",
-    metadata,
-    Column("id", RowNumber, primary_key=True, autoincrement=True),
-    Column("city", String(64), nullable=False),
-    # An operator's code, or a role.
-    Column("holder", String(32), nullable=False),
-    # The kind of address: email, chat.
-    Column("medium", String(16), nullable=False),
-    Column("address", Text, nullable=False),
-    Column("set_by", Text, nullable=False),
-    Column("set_at", Instant, nullable=False),
-    Index("ix_kjfh_addresses_holder", "holder", "city", "medium"),
-    sqlite_autoincrement=True,
-)
-
-_OPEN_DELIVERY = deliveries.c.state.in_(("queued", "unaddressed"))
-Index(
-    "ix_kjfh_deliveries_open",
-    deliveries.c.channel,
-    deliveries.c.next_at,
-    deliveries.c.notice_id,
-    sqlite_where=_OPEN_DELIVERY,
-    postgresql_where=_OPEN_DELIVERY,
-)
-Index(
-    "ix_kjfh_outbox_unrouted",
-    outbox.c.next_at,
-    outbox.c.notice_id,
-    sqlite_where=outbox.c.routed_at.is_(None),
-    postgresql_where=outbox.c.routed_at.is_(None),
-)
 #: Dates that may still move; only few are.
 Index(
     "ix_kjfh_timers_provisional",

@@ -10,28 +10,28 @@ from typing import Any
 from sqlalchemy import and_, bindparam, exists, func, insert, literal_column, select, update
 
 from kjfh_workflow.clock import start_of
-from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.case import Case, Reads
 from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock
-from kjfh_workflow.store.cases import CASE_COLUMNS, case_of
+from kjfh_workflow.store.cases import CASE_COLUMNS, case_of, visible_to
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared, named
 from kjfh_workflow.store.schema import cases, timer_failures, timers
 
 ARMED, FIRED, CANCELLED = "armed", "fired", "cancelled"
 #: Written out in the statements, so that the partial index over armed alarms is used.
-_IS_ARMED_SQL = timers.c.outcome == literal_column(f"'{ARMED}'")
+IS_ARMED_SQL = timers.c.outcome == literal_column(f"'{ARMED}'")
 
 _ARM = Prepared(insert(timers))
 _THIS_CLOCK = (
     timers.c.case_id == bindparam("case_is"),
     timers.c.timer == bindparam("timer_is"),
     timers.c.sequence == bindparam("sequence_is"),
-    _IS_ARMED_SQL,
+    IS_ARMED_SQL,
 )
 _SETTLE = update(timers).values(outcome=bindparam("outcome_is"), settled_at=bindparam("settled"))
 _CANCEL = Prepared(_SETTLE.where(*_THIS_CLOCK))
 _FIRE = Prepared(_SETTLE.where(*_THIS_CLOCK, timers.c.alarm == bindparam("alarm_is")))
-_ITS_FAILURE = and_(
+ITS_FAILURE = and_(
     timer_failures.c.case_id == timers.c.case_id,
     timer_failures.c.timer == timers.c.timer,
     timer_failures.c.sequence == timers.c.sequence,
@@ -40,9 +40,9 @@ _ITS_FAILURE = and_(
 _DUE = (
     select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.rings_at)
     .where(
-        _IS_ARMED_SQL,
+        IS_ARMED_SQL,
         timers.c.rings_at <= bindparam("now"),
-        ~exists().where(_ITS_FAILURE, timer_failures.c.retry_at > bindparam("now")),
+        ~exists().where(ITS_FAILURE, timer_failures.c.retry_at > bindparam("now")),
     )
     .order_by(timers.c.rings_at, timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm)
     .limit(bindparam("at_most"))
@@ -69,11 +69,11 @@ _FAIL_AGAIN = Prepared(
 _FAILING = (
     select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.due, timers.c.rings_at,
            timer_failures.c.attempts, timer_failures.c.error, timer_failures.c.failed_at, timer_failures.c.retry_at)
-    .join(timer_failures, _ITS_FAILURE)
-    .where(_IS_ARMED_SQL)
+    .join(timer_failures, ITS_FAILURE)
+    .where(IS_ARMED_SQL)
     .order_by(timers.c.rings_at, timers.c.case_id)
 )  # fmt: skip
-_RUNNING_CLOCK = (_IS_ARMED_SQL, timers.c.alarm == literal_column(f"'{EXPIRE}'"))
+_RUNNING_CLOCK = (IS_ARMED_SQL, timers.c.alarm == literal_column(f"'{EXPIRE}'"))
 _PROVISIONAL = Prepared(
     select(timers.c.case_id)
     .where(*_RUNNING_CLOCK, literal_column("kjfh_timers.provisional"), timers.c.due <= bindparam("until"))
@@ -172,9 +172,10 @@ def note_failure(tx: Transaction, due: Due, error: str, now: datetime) -> None:
         tx.run(_ADD_FAILURE, case_id=due.case_id, timer=alarm.timer, sequence=alarm.sequence, alarm=alarm.name, **told)
 
 
-def failing(tx: CoreTransaction) -> list[dict[str, Any]]:
+def failing(tx: CoreTransaction, reads: Reads) -> list[dict[str, Any]]:
     """The armed alarms that could not ring so far: with error, attempts and when they are tried again."""
-    return [dict(row) for row in tx.connection.execute(_FAILING).mappings()]
+    theirs = _FAILING.add_columns(cases.c.city).join(cases, cases.c.id == timers.c.case_id).where(*visible_to(reads))
+    return [dict(row) for row in tx.connection.execute(theirs).mappings()]
 
 
 def provisional_cases(tx: Transaction, until: date) -> list[str]:
@@ -189,8 +190,8 @@ def running_cases(tx: Transaction, after: str, since: date, at_most: int) -> lis
 
 def next_ring(tx: CoreTransaction) -> datetime | None:
     """When the next armed alarm rings, or a failing one is tried again; None if none is armed."""
-    rings = select(timers.c.rings_at).where(_IS_ARMED_SQL, ~exists().where(_ITS_FAILURE))
-    tries = select(func.min(timer_failures.c.retry_at)).join(timers, _ITS_FAILURE).where(_IS_ARMED_SQL)
+    rings = select(timers.c.rings_at).where(IS_ARMED_SQL, ~exists().where(ITS_FAILURE))
+    tries = select(func.min(timer_failures.c.retry_at)).join(timers, ITS_FAILURE).where(IS_ARMED_SQL)
     found = (
         tx.connection.execute(rings.order_by(timers.c.rings_at).limit(1)).scalar(),
         tx.connection.execute(tries).scalar(),

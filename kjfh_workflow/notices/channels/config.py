@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kjfh_workflow.errors import InputError, NotFound, Problem
 from kjfh_workflow.notices.channels.chat import ChatSettings
@@ -24,10 +23,11 @@ from kjfh_workflow.notices.channels.folder import FolderSettings
 from kjfh_workflow.notices.channels.inbox import InboxSettings
 from kjfh_workflow.notices.channels.mail import MailSettings
 from kjfh_workflow.notices.channels.message import Channel
+from kjfh_workflow.notices.channels.reading import Reader
 from kjfh_workflow.notices.channels.settings import Limits, Settings, Surroundings, complain, is_web_address
 from kjfh_workflow.notices.channels.webhook import WebhookSettings
 from kjfh_workflow.policy.vocabulary import PERSON_ROLES
-from kjfh_workflow.policy.wording import explain, hint, language
+from kjfh_workflow.policy.wording import hint
 
 __all__ = ["Channels", "Limits"]
 
@@ -42,7 +42,6 @@ _INBOX = "inbox"
 _Names = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
 #: As long as the outbox has room for.
 _ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class _File(BaseModel):
@@ -145,21 +144,16 @@ class Channels:
         return self._entries[name]
 
 
-class _Reader:
+class _Reader(Reader):
     """One file being read."""
-
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
-        self._path = path
-        self._environment = environment
-        self._problems: list[Problem] = []
 
     def channels(self) -> Channels:
         """Read it all, or raise with every problem."""
-        file = self._shape(self._toml(), _File, "")
+        file = self.shape(self.toml(), _File, "")
         if file is None:
-            raise InputError(self._problems)
+            raise InputError(self.problems)
         if file.link and not _is_link(file.link):
-            self._wrong("link", complain("link"))
+            self.wrong("link", complain("link"))
         entries = {
             name: entry
             for name, table in file.channel.items()
@@ -167,68 +161,45 @@ class _Reader:
         }
         routes = [self._route(number, raw, file.channel) for number, raw in enumerate(file.route, 1)]
         if not routes:
-            self._wrong("route", complain("no_route"))
+            self.wrong("route", complain("no_route"))
         self._unreachable(routes)
-        if self._problems:
-            raise InputError(self._problems)
-        return Channels(str(self._path), entries, filter(None, routes))
-
-    def _toml(self) -> dict[str, Any]:
-        try:
-            return tomllib.loads(self._path.read_text("utf-8"))
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        except UnicodeDecodeError:
-            reason = "UTF-8"
-        except tomllib.TOMLDecodeError as error:
-            reason = str(error)
-        raise InputError([Problem(str(self._path), "", complain("unreadable", reason=reason))])
+        if self.problems:
+            raise InputError(self.problems)
+        return Channels(str(self.path), entries, filter(None, routes))
 
     def _entry(self, name: str, table: dict[str, Any], link: str) -> _Entry | None:
         key = f"channel.{name}"
         kind = table.get("kind")
         if kind is None:
-            self._wrong(f"{key}.kind", complain("no_kind") + hint("", _KINDS))
+            self.wrong(f"{key}.kind", complain("no_kind") + hint("", _KINDS))
             return None
         if kind not in [*_KINDS]:
-            self._wrong(f"{key}.kind", complain("unknown_kind", found=kind) + hint(str(kind), _KINDS))
+            self.wrong(f"{key}.kind", complain("unknown_kind", found=kind) + hint(str(kind), _KINDS))
             return None
-        settings = self._shape(table, _KINDS[kind], key)
+        settings = self.shape(table, _KINDS[kind], key)
         if settings is None:
             return None
-        around = Surroundings(name, self._path.absolute().parent, link, self._secrets(settings, key))
+        around = Surroundings(name, self.path.absolute().parent, link, self.secrets(settings, key))
         for fault in settings.faults(around):
-            self._wrong(f"{key}.{fault.key}", fault.message)
+            self.wrong(f"{key}.{fault.key}", fault.message)
         return _Entry(settings, around)
-
-    def _secrets(self, settings: Settings, key: str) -> dict[str, str]:
-        found = {}
-        for name in type(settings).model_fields:
-            variable = getattr(settings, name)
-            if not name.endswith("_env") or variable is None:
-                continue
-            if secret := self._environment.get(variable):
-                found[name] = secret
-            else:
-                self._wrong(f"{key}.{name}", complain("not_set", variable=variable))
-        return found
 
     def _route(self, number: int, raw: dict[str, Any], channels: Iterable[str]) -> Route | None:
         key = f"route.{number}"
-        route = self._shape(raw, Route, key)
+        route = self.shape(raw, Route, key)
         if route is None:
             return None
         for field in Route.model_fields:
             names = getattr(route, field) or ()
             for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-                self._wrong(f"{key}.{field}", complain("duplicate", name=name))
+                self.wrong(f"{key}.{field}", complain("duplicate", name=name))
         for field, complaint, allowed in (
             ("roles", "unknown_role", [role.value for role in PERSON_ROLES]),
             ("channels", "unknown_channel", [*channels]),
         ):
             for name in dict.fromkeys(getattr(route, field) or ()):
                 if name not in allowed:
-                    self._wrong(f"{key}.{field}", complain(complaint, found=name) + hint(name, allowed))
+                    self.wrong(f"{key}.{field}", complain(complaint, found=name) + hint(name, allowed))
         return route
 
     def _unreachable(self, routes: list[Route | None]) -> None:
@@ -245,35 +216,8 @@ class _Reader:
             earlier = sorted({takers[one] for one in wanted if one in takers})
             if wanted and all(one in takers for one in wanted):
                 names = complain("and").join(complain("route", number=before) for before in earlier)
-                self._wrong(f"route.{number}", complain("unreachable", earlier=names))
+                self.wrong(f"route.{number}", complain("unreachable", earlier=names))
             takers |= {one: number for one in wanted if one not in takers}
-
-    def _shape(self, data: Any, model: type[ModelT], key: str) -> ModelT | None:
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            for step, message in _complaints(error, model):
-                self._wrong(".".join(part for part in (key, step) if part), message)
-            return None
-
-    def _wrong(self, key: str, message: str) -> None:
-        self._problems.append(Problem(str(self._path), key, message))
-
-
-def _complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """(key, what is wrong). No value is repeated, but for a closed name: it may be a secret in the wrong place."""
-    for detail in error.errors():
-        # Routes are counted from one.
-        steps = [str(step + 1) if isinstance(step, int) else step for step in detail["loc"] if step != "[key]"]
-        message = explain(detail) if language() == "zh" else detail["msg"]
-        if detail["type"] == "extra_forbidden":
-            message = complain("unknown_key") + hint(steps[-1], model.model_fields)
-        elif detail["type"] == "literal_error":
-            names = [name.strip("' ") for name in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
-            message = complain("unknown_value", found=detail["input"]) + hint(str(detail["input"]), names)
-        elif steps[-1].endswith("_env") and detail["type"] != "missing":
-            message = complain("variable")
-        yield ".".join(steps), message
 
 
 def _is_link(link: str) -> bool:

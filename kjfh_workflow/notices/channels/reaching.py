@@ -9,11 +9,14 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kjfh_workflow.errors import DeliveryFailed
 
+#: How often an attempt that may be broken off looks whether it is to be, in seconds.
+_LOOK_SECONDS = 0.2
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "没有按时应答"),
     (socket.gaierror, "找不到这台主机（域名解析失败）"),
@@ -22,8 +25,8 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def within(seconds: int, far_end: str, act: Callable[[], None]) -> None:
-    """Do *act*, for *seconds* in all.
+def within(seconds: int, far_end: str, act: Callable[[], None], stop: threading.Event | None = None) -> None:
+    """Do *act*, for *seconds* in all, or until *stop* is set.
 
     Libraries bound each single read and write, so a receiver that dribbles could hold one for hours. After the time is
     up the act is left to end by itself; if it still succeeds, the repetition bears the same id.
@@ -32,6 +35,7 @@ def within(seconds: int, far_end: str, act: Callable[[], None]) -> None:
         seconds: after which the attempt has failed.
         far_end: what is being reached, as staff would call it.
         act: sets timeouts of its own, so that it does not stay behind for ever.
+        stop: whoever calls is to end; the attempt is left like one whose time is up.
 
     Raises:
         DeliveryFailed: whatever the act raises.
@@ -46,7 +50,9 @@ def within(seconds: int, far_end: str, act: Callable[[], None]) -> None:
 
     thread = threading.Thread(target=attempt, name=f"reaching {far_end}", daemon=True)
     thread.start()
-    thread.join(seconds)
+    until = time.monotonic() + seconds
+    while thread.is_alive() and (left := until - time.monotonic()) > 0 and not (stop and stop.is_set()):
+        thread.join(min(left, _LOOK_SECONDS) if stop else left)
     if thread.is_alive():
         raise DeliveryFailed(f"{far_end}：{seconds}秒内没有完成")
     for error in failures:

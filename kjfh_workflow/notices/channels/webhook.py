@@ -9,11 +9,14 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ssl
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from threading import Event
+from typing import TYPE_CHECKING, Any, Literal
 
 from kjfh_workflow import canonical
 from kjfh_workflow.clock import SystemClock
@@ -91,14 +94,7 @@ class WebhookSettings(Settings):
     def faults(self, around: Surroundings) -> Iterator[Fault]:
         """Address, certificates, and a secret long enough."""
         yield from super().faults(around)
-        yield from ca_faults(self.ca_file, around)
-        if not is_web_address(self.url):
-            yield Fault("url", complain("url"))
-        elif self.ca_file and self.url.startswith("http:"):
-            yield Fault("ca_file", complain("ca_unused_url"))
-        secret = around.secrets.get("secret_env")
-        if secret is not None and not _is_strong(secret):
-            yield Fault("secret_env", complain("secret", variable=self.secret_env, least=_SECRET_BYTES))
+        yield from address_faults(self.url, self.ca_file, self.secret_env, around)
 
     def open(self, around: Surroundings) -> Webhook:
         """The webhook."""
@@ -112,33 +108,58 @@ class Webhook:
 
     def __init__(self, settings: WebhookSettings, around: Surroundings) -> None:
         self.name = around.name
-        self._url = settings.url
-        self._timeout = settings.timeout_seconds
-        self._secret = around.secrets["secret_env"]
-        self._trust = trusted(ca_path(settings.ca_file, around))
+        trust = trusted(ca_path(settings.ca_file, around))
+        self._far_end = FarEnd(
+            settings.url, around.secrets["secret_env"], trust, settings.timeout_seconds, "channels.toml"
+        )
 
     def send(self, message: Message, address: str) -> None:  # noqa: ARG002  (has none)
         """Post it; any 2xx means that it has been taken."""
-        far_end = f"接口{self._url}"
-        within(self._timeout, far_end, partial(self._post, far_end, message))
+        self._far_end.post(message.safe_id, message.as_data())
 
-    def _post(self, far_end: str, message: Message) -> None:
+
+@dataclass(frozen=True, slots=True)
+class FarEnd:
+    """A program that takes signed calls."""
+
+    url: str
+    secret: str = field(repr=False)
+    trust: ssl.SSLContext
+    #: One call, in all.
+    timeout_seconds: int
+    #: The file in which its address stands.
+    file: str
+
+    def post(self, call_id: str, data: Mapping[str, Any], stop: Event | None = None) -> None:
+        """Call it; when this returns, it has answered 2xx.
+
+        Args:
+            call_id: the same for each repetition of a call.
+            data: the body, as JSON.
+            stop: when set, the call is broken off.
+
+        Raises:
+            DeliveryFailed: whatever went wrong.
+        """
+        within(self.timeout_seconds, f"接口{self.url}", partial(self._post, call_id, data), stop)
+
+    def _post(self, call_id: str, data: Mapping[str, Any]) -> None:
         import httpx  # noqa: PLC0415  (a fifth of a second, for those who have a webhook)
 
-        body = canonical.dumps(message.as_data()).encode()
+        body = canonical.dumps(data).encode()
         timestamp = int(SystemClock().now().timestamp())
         headers = {
             "content-type": "application/json; charset=utf-8",
             "user-agent": "kjfh-workflow",
-            "webhook-id": message.safe_id,
+            "webhook-id": call_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(message.safe_id, timestamp, body, self._secret),
+            "webhook-signature": sign(call_id, timestamp, body, self.secret),
         }
         try:
             with (
                 # The intranet is not behind the proxy of the environment, and a call must not go there.
-                httpx.Client(verify=self._trust, timeout=self._timeout, trust_env=False) as client,
-                client.stream("POST", self._url, content=body, headers=headers) as answer,
+                httpx.Client(verify=self.trust, timeout=self.timeout_seconds, trust_env=False) as client,
+                client.stream("POST", self.url, content=body, headers=headers) as answer,
             ):
                 # An answer that breaks off may come from a program that died on the way: better told twice.
                 read = 0
@@ -147,17 +168,28 @@ class Webhook:
                     if read > _ANSWER_BYTES:
                         break
         except httpx.RemoteProtocolError as error:
-            raise DeliveryFailed(f"{far_end}没有答完就断开了连接，或答复不合HTTP") from error
-        _judge(far_end, answer)
+            raise DeliveryFailed(f"接口{self.url}没有答完就断开了连接，或答复不合HTTP") from error
+        self._judge(answer)
+
+    def _judge(self, answer: httpx.Response) -> None:
+        if answer.is_success:
+            return
+        said = one_line(f"{answer.status_code} {answer.reason_phrase}")
+        if answer.has_redirect_location:
+            raise DeliveryFailed(f"接口{self.url}要求转到别处（{said}）；不跟随转向，请在{self.file}中改正地址")
+        raise DeliveryFailed(f"接口{self.url}答复{said}", permanent=answer.status_code == _GONE)
 
 
-def _judge(far_end: str, answer: httpx.Response) -> None:
-    if answer.is_success:
-        return
-    said = one_line(f"{answer.status_code} {answer.reason_phrase}")
-    if answer.has_redirect_location:
-        raise DeliveryFailed(f"{far_end}要求转到别处（{said}）；不跟随转向，请在channels.toml中改正地址")
-    raise DeliveryFailed(f"{far_end}答复{said}", permanent=answer.status_code == _GONE)
+def address_faults(url: str, ca_file: Path | None, variable: str, around: Surroundings) -> Iterator[Fault]:
+    """What is wrong with an address, its certificates, or the secret that *variable* holds."""
+    yield from ca_faults(ca_file, around)
+    if not is_web_address(url):
+        yield Fault("url", complain("url"))
+    elif ca_file and url.startswith("http:"):
+        yield Fault("ca_file", complain("ca_unused_url"))
+    secret = around.secrets.get("secret_env")
+    if secret is not None and not _is_strong(secret):
+        yield Fault("secret_env", complain("secret", variable=variable, least=_SECRET_BYTES))
 
 
 def _key(secret: str) -> bytes:

@@ -1,0 +1,149 @@
+"""Acting on cases: open one, perform an event, and preview both; alone or in the host's own transaction.
+
+``Workflow`` is one who acts; what an act is, and does, is ``perform``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from kjfh_workflow.casework import perform as acts
+from kjfh_workflow.casework import queries
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outcome import Outcome
+from kjfh_workflow.casework.trying_again import again
+from kjfh_workflow.errors import Conflict, Refused
+from kjfh_workflow.policy.vocabulary import CaseKind
+from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
+
+
+class Acting:
+    """Who acts on the cases of one bureau."""
+
+    _office: Office
+    _database: Database
+
+    def open_case(
+        self,
+        kind: str,
+        event: str,
+        *,
+        by: Actor,
+        city: str | None = None,
+        evidence: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        parent: str | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Outcome:
+        """Open a case with its first event; ``outcome.case`` is its id.
+
+        Args:
+            kind: ``application``, or another kind of case.
+            event: the event that leads from ``new``: ``submit``.
+            by: who acts, as the host has authenticated them.
+            city: whose policy; the actor's by default. The pack in force today is taken and kept for good.
+            evidence: what the event asks for.
+            parent: of a change, a promotion or a tenancy: the id of the incubator that it belongs to.
+            request_id: the caller's own id of this request; the same request again gives the first answer.
+            connection: the host's connection or session: the act joins its transaction and never commits it.
+
+        Raises:
+            Refused: with every reason, each with its article; nothing has changed.
+            NotFound: for a city without packs.
+            Conflict: if the request id was used for something else.
+        """
+
+        def act(tx: Transaction) -> Outcome:
+            given, where = evidence or {}, city or by.city
+            return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, request_id, parent or "")
+
+        return self._act(act, connection)
+
+    def perform(
+        self,
+        case: str,
+        event: str,
+        *,
+        by: Actor,
+        evidence: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        expected_version: int | None = None,
+        connection: Connection | Session | None = None,
+    ) -> Outcome:
+        """Perform an event on a case: the only way to change one.
+
+        Args:
+            case: its id.
+            event: as in the pack's machine.
+            by: who acts, as the host has authenticated them.
+            evidence: what the event asks for.
+            request_id: the caller's own id of this request; the same request again gives the first answer.
+            expected_version: refuse to act if the case has moved on since it was read.
+            connection: the host's connection or session: the act joins its transaction and never commits it.
+
+        Raises:
+            Refused: with every reason, each with its article; nothing has changed.
+            NotFound: no such case.
+            Conflict: the case moved meanwhile, or the request id was used for something else.
+        """
+
+        def act(tx: Transaction) -> Outcome:
+            return acts.perform(self._office, tx, case, event, by, evidence or {}, request_id, expected_version)
+
+        return self._act(act, connection)
+
+    def preview(self, case: str, event: str, *, by: Actor, evidence: Mapping[str, Any] | None = None) -> Outcome:
+        """What ``perform`` would do: the same call, rolled back; a refusal is told, not raised.
+
+        Raises:
+            NotFound: no such case, or not this actor's to see.
+        """
+
+        def act(tx: CoreTransaction) -> Outcome:
+            found = queries.load_readable(tx, case, by)
+            try:
+                return acts.perform(self._office, tx, case, event, by, evidence or {})
+            except Refused as error:
+                return Outcome.refused(case, event, found.state, found.version, error.refusals)
+
+        return again(self._database.trying, act)
+
+    def preview_open(
+        self,
+        kind: str,
+        event: str,
+        *,
+        by: Actor,
+        city: str | None = None,
+        evidence: Mapping[str, Any] | None = None,
+        parent: str = "",
+    ) -> Outcome:
+        """What ``open_case`` would do; nothing is kept.
+
+        Raises:
+            NotFound: for a city without packs.
+        """
+
+        def act(tx: CoreTransaction) -> Outcome:
+            try:
+                given, where = evidence or {}, city or by.city
+                return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, None, parent)
+            except Refused as error:
+                return Outcome.refused("", event, "", 0, error.refusals)
+
+        return again(self._database.trying, act)
+
+    def _act(self, act: Callable[[Transaction], Outcome], connection: Connection | Session | None) -> Outcome:
+        if connection is not None:
+            host = connection.connection() if isinstance(connection, Session) else connection
+            try:
+                with joined(host) as tx:
+                    return act(tx)
+            except Clash as error:
+                raise Conflict(f"somebody else was first: {error}") from error
+        return again(self._database.acting, act)

@@ -1,0 +1,160 @@
+"""What a person sees first: how many cases stand where, what is late, what falls due soon, what else waits.
+
+Bounded whatever is on file: each part is one query on an index, and lists end with a number. The whole list of
+deadlines, with where each case ends if nobody acts, is ``docket``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from kjfh_workflow.casework.docket import _silent_places as silent_places
+from kjfh_workflow.casework.finding import in_words
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.errors import NotFound, WorkflowError
+from kjfh_workflow.policy.catalog import Catalog
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import CaseKind
+from kjfh_workflow.rules.case import Actor, Reads
+from kjfh_workflow.rules.clocks import clocks_of
+from kjfh_workflow.store import waiting
+from kjfh_workflow.store.database import CoreTransaction
+from kjfh_workflow.store.finding import rows_of
+
+#: How far ahead a first screen looks, in days.
+MOST_DAYS = 366
+#: So many cases are shown of what is late, and of what falls due.
+_SHOWN = 100
+#: So many cases are looked at where only the case itself knows that it is late.
+_LOOKED_AT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many cases of a kind are in a state."""
+
+    city: str
+    city_label: str
+    kind: CaseKind
+    kind_label: str
+    state: str
+    state_label: str
+    final: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A year's assessment that is open."""
+
+    city: str
+    city_label: str
+    year: int
+    opened_on: date
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The first of several cases, each as in lists."""
+
+    cases: list[dict[str, Any]]
+    #: There are more.
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """All of it, as one reader may see it."""
+
+    today: date
+    until: date
+    counts: tuple[Standing, ...]
+    #: Longest overdue first.
+    overdue: Shown
+    #: Next first; from today on.
+    due: Shown
+    rounds: tuple[OpenRound, ...]
+    running_bans: int
+    #: Letters that an operator has not opened; None for others, whose reading is not recorded.
+    unread: int | None
+
+
+def first_screen(office: Office, tx: CoreTransaction, reader: Actor, days: int) -> FirstScreen:
+    """What waits for *reader* today.
+
+    Raises:
+        WorkflowError: if *days* is out of range.
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise WorkflowError(f"a first screen looks 1 to {MOST_DAYS} days ahead, not {days}")
+    today, reads = office.moment(tx).today, reader.reads()
+    until = today + timedelta(days=days)
+    return FirstScreen(
+        today=today,
+        until=until,
+        counts=tuple(_standings(office.catalog, waiting.by_state(tx, reads))),
+        overdue=_shown(office, tx, _overdue(office, tx, reads, today)),
+        due=_shown(office, tx, waiting.due(tx, reads, today, until, _SHOWN + 1)),
+        rounds=tuple(
+            OpenRound(row["city"], _city(office.catalog, row["city"]), row["year"], row["opened_on"], row["members"])
+            for row in waiting.open_rounds(tx, reads)
+        ),
+        running_bans=waiting.running_bans(tx, reads, today),
+        unread=waiting.unread(tx, reads.uscc) if reads.uscc else None,
+    )
+
+
+def _overdue(office: Office, tx: CoreTransaction, reads: Reads, today: date) -> list[str]:
+    """Those that still nag or wait for a tick, and those whose clock has gone silent."""
+    found = waiting.overdue(tx, reads, today, _longest_nag(office.catalog), _SHOWN + 1)
+    for case in waiting.silent(tx, reads, silent_places(office.catalog), _LOOKED_AT):
+        if case.id not in found and any(clock.due < today for clock in clocks_of(case).values()):
+            found.append(case.id)
+    return found
+
+
+def _longest_nag(catalog: Catalog) -> timedelta:
+    """In how many days at most a late clock's next alarm rings: working days, with the longest holidays between."""
+    rules = (timer.escalation for pack in catalog for machine in pack.machines.values() for timer in machine.timers)
+    longest = max((max(rule.after, rule.every) for rule in rules if rule), default=0)
+    return timedelta(days=2 * longest + 30)
+
+
+def _shown(office: Office, tx: CoreTransaction, case_ids: list[str]) -> Shown:
+    rows = in_words(office, tx, rows_of(tx, case_ids[:_SHOWN])) if case_ids else []
+    shown = sorted(rows, key=lambda row: (row["deadline"].due if row["deadline"] else date.max, row["id"]))
+    return Shown(shown, len(case_ids) > _SHOWN)
+
+
+def _standings(catalog: Catalog, rows: list[dict[str, Any]]) -> Iterator[Standing]:
+    for row in rows:
+        kind, pack = CaseKind(row["kind"]), _pack_with(catalog, row["city"], row["kind"], row["state"])
+        state = pack.machines[kind].states[row["state"]] if pack else None
+        yield Standing(
+            city=row["city"],
+            city_label=_city(catalog, row["city"]),
+            kind=kind,
+            kind_label=pack.words("kinds", kind) if pack else kind,
+            state=row["state"],
+            state_label=state.label if state else row["state"],
+            final=bool(state and state.final),
+            count=row["count"],
+        )
+
+
+def _pack_with(catalog: Catalog, city: str, kind: str, state: str) -> PolicyPack | None:
+    """The newest version of a city's policy that knows a state."""
+    try:
+        versions = catalog.versions(city)
+    except NotFound:
+        return None
+    known = (pack for pack in reversed(versions) if CaseKind(kind) in pack.machines)
+    return next((pack for pack in known if state in pack.machines[CaseKind(kind)].states), None)
+
+
+def _city(catalog: Catalog, city: str) -> str:
+    return catalog.latest(city).identity.city_label if city in catalog.cities else city

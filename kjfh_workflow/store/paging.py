@@ -1,0 +1,91 @@
+"""Pages of a list behind a key: in which order, and where the page before ended. What the list is of is its table's.
+
+A key says what stood last, not how many came before: however the rows change meanwhile, none that stayed as it was is
+left out or comes twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, literal, tuple_
+
+from kjfh_workflow.errors import InputError, Problem
+
+#: Keys of this program's own; ids of rows have no full stop.
+_MARK = "k."
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+
+
+class Order(NamedTuple):
+    """One way to sort: by the row's id, or by an instant and then by its id; a minus is the other way round."""
+
+    name: str
+
+    @property
+    def column(self) -> str:
+        """What is sorted by."""
+        return self.name.removeprefix("-")
+
+    @property
+    def down(self) -> bool:
+        """Whether the last stands first."""
+        return self.name.startswith("-")
+
+    def key_of(self, row: dict[str, Any]) -> str:
+        """The key to go on behind *row*."""
+        said: list[Any] = [self.name, row["id"]]
+        if self.column != "id":
+            said.append((row[self.column] - _EPOCH) // _TICK)
+        return _MARK + urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
+
+    def applied(self, query: Select[Any], columns: Any, after: str, limit: int) -> Select[Any]:
+        """*query* in this order, from behind the key on.
+
+        Raises:
+            InputError: as ``_place``.
+        """
+        sorted_by: list[ColumnElement[Any]] = [columns.id]
+        if self.column != "id":
+            sorted_by.insert(0, columns[self.column])
+        if after:
+            place = self._place(after)
+            last: list[ColumnElement[Any]] = [
+                literal(value, column.type) for value, column in zip(place, sorted_by, strict=True)
+            ]
+            here, there = (sorted_by[0], last[0]) if len(place) == 1 else (tuple_(*sorted_by), tuple_(*last))
+            query = query.where(here < there if self.down else here > there)
+        return query.order_by(*(column.desc() if self.down else column for column in sorted_by)).limit(limit)
+
+    def _place(self, after: str) -> list[Any]:
+        """Id, or instant and id, of the last row; in order of id a plain id will do.
+
+        Raises:
+            InputError: for what is no key, or one of another order.
+        """
+        if not after.startswith(_MARK):
+            if self.column == "id" and _PLAIN.fullmatch(after):
+                return [after]
+            raise _unusable("this is no key that a page has given")
+        try:
+            text = after.removeprefix(_MARK)
+            name, row_id, *instant = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            place = [*(_EPOCH + number * _TICK for number in instant), row_id]
+            good = _PLAIN.fullmatch(row_id) and all(type(number) is int for number in instant)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _unusable("this is no key that a page has given") from error
+        if name != self.name:
+            raise _unusable(f"this key belongs to a list sorted by {str(name)[:20]!r}, not by {self.name!r}")
+        if not good or len(place) != 1 + (self.column != "id"):
+            raise _unusable("this is no key that a page has given")
+        return place
+
+
+def _unusable(message: str) -> InputError:
+    return InputError([Problem("after", "", message)])

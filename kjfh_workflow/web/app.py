@@ -1,0 +1,92 @@
+"""The service as one ASGI application: routes, errors, limits. What a route does is ``routes``'; who asks, ``tokens``'.
+
+A host that has a FastAPI or Starlette application of its own mounts it, and may bring its own ``authenticate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI, Request
+
+from kjfh_workflow import __version__
+from kjfh_workflow.casework.workflow import Workflow
+from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.web import problems
+from kjfh_workflow.web.metrics import Metrics
+from kjfh_workflow.web.problems import ProblemAnswer
+from kjfh_workflow.web.routes import ROUTERS, files
+from kjfh_workflow.web.settings import Settings
+from kjfh_workflow.web.traffic import Traffic
+
+#: Who asks, from the request; raises ``NotAuthenticated``.
+Authenticate = Callable[[Request], Actor]
+_DESCRIPTION = """
+Cases of a science and technology bureau: incubators (孵化器) and makerspaces (众创空间).
+
+* A case moves by events only: `POST /v1/cases/{case}/events/{event}`. A preview is the same call, rolled back.
+* What is refused changes nothing, and names every reason with its article: `application/problem+json`.
+* Everything is shown and done as far as city, role and ownership allow. What is not yours to see is not there: 404.
+* Lists go on behind a key: give `next` of one page as `after` of the following.
+* Dates are `YYYY-MM-DD` in Shanghai; instants carry their offset; sums are decimal texts in yuan.
+"""
+
+
+def create_app(workflow: Workflow, authenticate: Authenticate, settings: Settings | None = None) -> FastAPI:
+    """The service for one workflow.
+
+    Args:
+        workflow: on the database to serve; whoever made it closes it.
+        authenticate: who asks.
+        settings: limits; sensible ones by default.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = settings.threads
+        yield
+
+    app = FastAPI(
+        title="kjfh-workflow",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        generate_unique_id_function=lambda route: route.name,
+        separate_input_output_schemas=False,
+    )
+    app.state.workflow = workflow
+    app.state.authenticate = authenticate
+    app.state.settings = settings
+    app.state.metrics = Metrics(workflow)
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    _document_problems(app)
+    app.add_middleware(
+        Traffic,
+        body_bytes=settings.body_bytes,
+        streaming=files.takes_stream,
+        watch=app.state.metrics.watch,
+    )
+    return app
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Put the problem's schema, which every route refers to, into the document."""
+    plain = app.openapi
+
+    def with_problems() -> dict[str, object]:
+        if app.openapi_schema is None:
+            found = plain()
+            schema = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
+            found["components"]["schemas"].update(schema.pop("$defs", {}))
+            found["components"]["schemas"]["ProblemAnswer"] = schema
+        return app.openapi_schema or {}
+
+    app.openapi = with_problems  # type: ignore[method-assign]

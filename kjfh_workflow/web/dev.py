@@ -1,0 +1,85 @@
+"""Tokens for trying things out, of an issuer that lives as long as ``kjfh serve --dev`` and is believed by it alone.
+
+Only for this machine: what comes from elsewhere, or through a proxy, is turned away before it is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kjfh_workflow.errors import NotAuthorised, Refusal
+from kjfh_workflow.policy.vocabulary import PERSON_ROLES, Role
+from kjfh_workflow.web.problems import answer, problem_of
+from kjfh_workflow.web.settings import ClaimSettings, Settings, TokenSettings, is_loopback
+
+ISSUER, AUDIENCE, _KEY_ID = "urn:kjfh:dev", "kjfh", "dev"
+_KEY_SET = "jwks.json"
+_SECONDS = 12 * 3600
+#: An operator that exists nowhere, with a code that could.
+_USCC, _OPERATOR = "91330281MA2B00001P", "试用企业"
+#: Whoever has one of these has not asked us himself.
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+
+
+def believing(settings: Settings, folder: Path) -> Settings:
+    """The settings, with nobody believed but the issuer whose key set stands in *folder*."""
+    tokens = TokenSettings(issuer=ISSUER, audience=(AUDIENCE,), jwks_file=folder / _KEY_SET)
+    plain = Settings()
+    return settings.model_copy(
+        update={"tokens": tokens, "claims": ClaimSettings(), "roles": plain.roles, "cities": {}, "city": None}
+    )
+
+
+@dataclass(frozen=True)
+class DevIssuer:
+    """The issuer; its private key is never written down."""
+
+    key: Ed25519PrivateKey
+
+    @classmethod
+    def started(cls, folder: Path) -> DevIssuer:
+        """A new one; its key set is written into *folder*."""
+        key = Ed25519PrivateKey.generate()
+        public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key()))
+        (folder / _KEY_SET).write_text(json.dumps({"keys": [{**public, "kid": _KEY_ID, "use": "sig"}]}), "utf-8")
+        return cls(key)
+
+    def token(self, role: str, city: str) -> str:
+        """A token for somebody with one role, valid for half a day."""
+        now = int(time.time())
+        who = {"sub": f"dev-{role}", "name": f"dev-{role}", "uscc": ""}
+        if role == Role.APPLICANT:
+            who = {"sub": f"dev-{role}", "name": _OPERATOR, "uscc": _USCC}
+        said = {"iss": ISSUER, "aud": AUDIENCE, "city": city, "roles": [role], "iat": now, "exp": now + _SECONDS}
+        return jwt.encode({**said, **who}, self.key, "EdDSA", headers={"kid": _KEY_ID})
+
+    def lines(self, url: str, cities: Iterable[str]) -> Iterator[str]:
+        """For each role of each city a command to paste."""
+        for city in cities:
+            for role in PERSON_ROLES:
+                yield f"# {city} {role}\ncurl -H 'Authorization: Bearer {self.token(role, city)}' {url}/v1/me"
+
+
+class OnlyFromHere:
+    """ASGI middleware: this machine's own programs are let through, nobody else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request through."""
+        if scope["type"] != "lifespan":
+            host = (scope.get("client") or ("", 0))[0]
+            if not is_loopback(host) or any(name in _FORWARDED for name, _ in scope["headers"]):
+                refused = NotAuthorised([Refusal("not_authorised", "试用模式（--dev）只接受本机的请求")])
+                await answer(problem_of(refused, ""))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,0 +1,93 @@
+"""What a collector (Prometheus) is told: what became of requests and acts here, and what waits in the database.
+
+Names, routes, events and codes only: nothing about any one case or person.
+Where several processes serve, ``PROMETHEUS_MULTIPROC_DIR`` names a folder that they share, and any of them answers
+for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from kjfh_workflow.casework.workflow import Workflow
+
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The counters of one service."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._waiting = _Waiting(workflow)
+        self._registry = own = CollectorRegistry()
+        self._requests = Counter("kjfh_requests", "Requests answered.", ("method", "route", "status"), registry=own)
+        self._seconds = Histogram(
+            "kjfh_request_seconds",
+            "How long answers took.",
+            ("method", "route"),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._acts = Counter("kjfh_acts", "Acts performed over HTTP.", ("event",), registry=own)
+        self._refusals = Counter("kjfh_refusals", "Reasons for which acts were refused.", ("code",), registry=own)
+
+    def watch(self, method: str, route: str, status: int, seconds: float, codes: list[str], event: str) -> None:
+        """Count one request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+        for code in codes:
+            self._refusals.labels(code).inc()
+        if event:
+            self._acts.labels(event).inc()
+
+    def page(self) -> bytes:
+        """Everything, in the text format of Prometheus.
+
+        Raises:
+            Unavailable: if the database is gone.
+        """
+        registry = self._registry
+        if os.environ.get(_SHARED):
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        waiting = CollectorRegistry()
+        waiting.register(self._waiting)
+        return generate_latest(registry) + generate_latest(waiting)
+
+
+class _Waiting(Collector):
+    """What waits in the database, asked when somebody looks."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing ahead of time: registering asks nothing of the database."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges."""
+        found = self._workflow.figures()
+        for name, help_, value in (
+            ("kjfh_alarms_due", "Deadlines whose time has come and that have not been enforced yet.", found.alarms_due),
+            ("kjfh_alarms_failing", "Deadlines that could not be enforced.", found.alarms_failing),
+            ("kjfh_outbox_unrouted", "Notices for which no channel has been chosen.", found.outbox_unrouted),
+            ("kjfh_outbox_queued", "Letters to be sent.", found.outbox_queued),
+            ("kjfh_outbox_unaddressed", "Letters that wait for an address.", found.outbox_unaddressed),
+            ("kjfh_outbox_dead", "Letters that have been given up: a person must look.", found.outbox_dead),
+            ("kjfh_feed_unpublished", "Acts without a number in the feed.", found.unpublished),
+            ("kjfh_feed_withheld", "Events that followers have not taken.", found.withheld),
+            ("kjfh_feed_given_up", "Events that have been given up: a person must look.", found.given_up),
+        ):
+            yield GaugeMetricFamily(name, help_, value)
+        for name, help_, since in (
+            ("kjfh_alarms_late_seconds", "How late the oldest of the due deadlines is.", found.alarms_due_since),
+            ("kjfh_outbox_late_seconds", "How late the oldest of the due letters is.", found.outbox_due_since),
+        ):
+            yield GaugeMetricFamily(name, help_, (found.at - since).total_seconds() if since else 0.0)

@@ -1,0 +1,101 @@
+"""Whether a token is the issuer's, meant for this service, and valid now: its claims, or why it is not believed.
+
+Where keys come from is ``keys``'; whom the claims make of somebody, ``identity``'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import jwt
+
+from kjfh_workflow.errors import NotAuthenticated
+from kjfh_workflow.web.keys import Keys
+from kjfh_workflow.web.settings import TokenSettings
+
+#: Enough for somebody in hundreds of groups.
+_LONGEST = 16 * 1024
+_LONGEST_KEY_ID = 256
+_CREDENTIALS = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9\-_]+\.[A-Za-z0-9\-_]+\.[A-Za-z0-9\-_]+)")
+#: An issuer signs other things with the same keys (logout tokens, security events), which log nobody on.
+_TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
+_TIMES = ("exp", "nbf", "iat")
+#: From the special to the general. PyJWT's own words are not passed on: they may quote the token.
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.ExpiredSignatureError, "the token has expired"),
+    (jwt.ImmatureSignatureError, "the token is not valid yet (nbf, iat); if it is new, the two clocks differ"),
+    (jwt.InvalidAudienceError, "the token is meant for another service (aud)"),
+    (jwt.InvalidIssuerError, "the token is another issuer's (iss)"),
+    (jwt.InvalidAlgorithmError, "the token's algorithm does not fit its key"),
+    (jwt.InvalidSignatureError, "the token's signature is wrong"),
+    (jwt.InvalidTokenError, "the token cannot be read"),
+)
+
+
+def bearer_token(headers: Sequence[str]) -> str:
+    """The token of a request, from its ``Authorization`` headers.
+
+    Raises:
+        NotAuthenticated: if there is none, or anything but one ``Bearer`` token.
+    """
+    if not headers:
+        raise NotAuthenticated("no token: send `Authorization: Bearer …`")
+    if len(headers) > 1:
+        raise NotAuthenticated("more than one Authorization header")
+    if len(headers[0]) > _LONGEST:
+        raise NotAuthenticated(f"the token is longer than {_LONGEST:,} characters")
+    found = _CREDENTIALS.fullmatch(headers[0])
+    if found is None:
+        raise NotAuthenticated("the Authorization header is not `Bearer`, one blank and a signed token (JWT)")
+    return found[1]
+
+
+class Tokens:
+    """Those of one issuer."""
+
+    def __init__(self, settings: TokenSettings, keys: Keys) -> None:
+        self._settings = settings
+        self._keys = keys
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """What the issuer says in a token.
+
+        Raises:
+            NotAuthenticated: if the token is not to be believed; the message does not repeat it.
+            Unavailable: if the issuer's keys are not known.
+        """
+        try:
+            key = self._key(jwt.get_unverified_header(token))
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[key.algorithm_name],
+                audience=[*self._settings.audience],
+                issuer=self._settings.issuer,
+                leeway=self._settings.leeway_seconds,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except jwt.MissingRequiredClaimError as error:
+            raise NotAuthenticated(f"the token says nothing about {error.claim}") from None
+        except jwt.PyJWTError as error:
+            words = next((words for kind, words in _WORDS if isinstance(error, kind)), "the token cannot be read")
+            raise NotAuthenticated(words) from None
+        for name in _TIMES:
+            if not isinstance(claims.get(name, 0), int | float) or isinstance(claims.get(name), bool):
+                raise NotAuthenticated(f"the token's {name} is no number")
+        return claims
+
+    def _key(self, header: dict[str, Any]) -> jwt.PyJWK:
+        """The key that the token's header names; whether it fits is decided by the key, never by the token."""
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in self._settings.algorithms:
+            taken = ", ".join(self._settings.algorithms)
+            raise NotAuthenticated(f"the token is not signed with an algorithm that is taken here: {taken}")
+        kind = header.get("typ", "JWT")
+        if not isinstance(kind, str) or kind.lower() not in _TYPES:
+            raise NotAuthenticated("the token is of a type that logs nobody on (typ)")
+        if key_id is not None and (not isinstance(key_id, str) or len(key_id) > _LONGEST_KEY_ID):
+            raise NotAuthenticated("the token names its key (kid) in no way that can be read")
+        return self._keys.find(key_id, str(algorithm))

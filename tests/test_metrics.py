@@ -1,0 +1,72 @@
+"""What a collector is told: what became of requests and acts, and what waits in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from kjfh_workflow import Actor
+from kjfh_workflow.web.app import create_app
+from kjfh_workflow.web.settings import Settings
+from tests.api import Api, serving
+from tests.bureau import Bureau
+
+_TOKEN = "the collector's own"  # noqa: S105
+
+
+@pytest.fixture
+def api(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """A service where everybody is the clerk of Yuyao."""
+    monkeypatch.setenv("COLLECTOR", _TOKEN)
+    settings = Settings.model_validate({"metrics": {"token_env": "COLLECTOR"}})
+    with serving(create_app(bureau.workflow, lambda _: bureau.clerk, settings)) as url:
+        yield Api(url)
+
+
+def told(api: Api) -> dict[str, float]:
+    """Sample → value, as a collector reads it."""
+    page = api.client.get("/metrics", headers={"authorization": f"Bearer {_TOKEN}"})
+    assert page.status_code == 200
+    return {
+        "{}{}".format(sample.name, "".join(f" {value}" for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page.text)
+        for sample in family.samples
+    }
+
+
+def test_acts_refusals_and_requests_are_counted_by_name(api: Api, bureau: Bureau) -> None:
+    case = bureau.submit().case
+    assert api.post(f"/v1/cases/{case}/events/accept", bureau.clerk).status_code == 200
+    assert api.post(f"/v1/cases/{case}/events/accept", bureau.clerk).status_code == 409
+    found = told(api)
+    assert found["kjfh_acts_total accept"] == 1
+    assert found["kjfh_refusals_total not_allowed_from_state"] == 1
+    assert found["kjfh_requests_total POST /v1/cases/{case}/events/{event} 200"] == 1
+    assert found["kjfh_requests_total POST /v1/cases/{case}/events/{event} 409"] == 1
+    assert found["kjfh_request_seconds_count POST /v1/cases/{case}/events/{event}"] == 2
+    assert not any(case in name for name in found)
+
+
+def test_what_waits_is_told_with_its_age(api: Api, bureau: Bureau) -> None:
+    case = bureau.reviewed()
+    before = told(api)
+    assert (before["kjfh_alarms_due"], before["kjfh_alarms_late_seconds"]) == (0, 0)
+    bureau.act(case, "return_for_correction", bureau.clerk, missing=["证明"])
+    bureau.on(date(2021, 6, 1))
+    found = told(api)
+    assert found["kjfh_alarms_due"] >= 1
+    assert found["kjfh_alarms_late_seconds"] > 24 * 3600
+    assert found["kjfh_outbox_unrouted"] >= 1
+    assert found["kjfh_outbox_late_seconds"] > 24 * 3600
+    bureau.workflow.tick()
+    assert told(api)["kjfh_alarms_due"] == 0
+
+
+def test_metrics_are_for_the_collector_auditors_and_admins(bureau: Bureau) -> None:
+    for role, status in (("tech_clerk", 403), ("applicant", 403), ("auditor", 200), ("admin", 200)):
+        actor = Actor.of("somebody", role, "yuyao")
+        with serving(create_app(bureau.workflow, lambda _, who=actor: who)) as url:  # type: ignore[misc]
+            assert Api(url).client.get("/metrics").status_code == status, role
