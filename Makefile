@@ -24,6 +24,7 @@ bench: $(VENV)/.dev                ## acts and due alarms a second, against a ra
 	$(BIN)/python -m benchmarks.acts
 	$(BIN)/python -m benchmarks.timers
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.http
 
 clean:
 	rm -rf $(VENV) demo-output

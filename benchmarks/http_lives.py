@@ -63,24 +63,25 @@ class _Players:
 
     def play(self, today: date) -> list[Family]:
         for city in ("yuyao", "cixi"):
-            self._titled(city)
+            self._titled(city, today)
         for city, state, weight in (
             ("cixi", "applied", 1), ("cixi", "accepted", 1), ("cixi", "withdrawn", 1),
         ):  # fmt: skip
             self._family(state, city, weight, self._application(city, state, date(2022, 3, 1)))
         for state, weight in (("applied", 3), ("accepted", 2), ("returned", 1), ("rejected", 1), ("withdrawn", 1)):
             self._family(state, "yuyao", weight, self._application("yuyao", state, today - timedelta(days=7)))
-        self._recognised(date(2021, 3, 1))
+        self._recognised(date(2021, 3, 1), today)
+        self._on(today)
+        self._workflow.tick()
         return self._families
 
     # ---- titles ----------------------------------------------------------------------------------------------------
 
-    def _titled(self, city: str) -> None:
+    def _titled(self, city: str, today: date) -> None:
         """A title with its firms, one year's assessment, and the award that came of it."""
         who, operator = people(city), self._operator(city)
         self._on(_ENTERS_ON)
         title = self._open("incubator", "register_title", who["lead"], registration(operator, "incubator"))
-        firms = self._admitted(operator, title)
         self._on(_OPENS_ON)
         self._workflow.rounds.open(city, _ROUND, by=who["lead"])
         self._on(_CLOSES_ON)
@@ -92,9 +93,9 @@ class _Players:
             self._perform(title, "approve_award", who["finance"], selected)
             paid = {"paid_on": _CLOSES_ON.isoformat(), "voucher": f"{city}-1"}
             self._perform(title, "pay_award", who["cashier"], selected | paid)
-        self._family("titled", city, 2, title, *firms)
+        self._family("titled", city, 2, title, *self._admitted(operator, title, today))
 
-    def _recognised(self, day: date) -> None:
+    def _recognised(self, day: date, today: date) -> None:
         """An application all the way, its incubator, firms, and a change that is looked into."""
         city, who, operator = "yuyao", people("yuyao"), self._operator("yuyao")
         case = self._application(city, "accepted", day)
@@ -102,14 +103,17 @@ class _Players:
         self._perform(case, "endorse", who["finance"], {})
         opened = self._workflow.perform(case, "endorse", by=who["lead"], evidence={}).opened
         title = opened["incubator"]
-        firms = self._admitted(operator, title)
         occurred = {"what": ["site"], "occurred_on": (day + timedelta(days=1)).isoformat()}
         self._on(day + timedelta(days=10))
         change = self._open("change", "report_change", operator, occurred, title)
+        firms = self._admitted(operator, title, today)
         self._family("recognised", city, 2, title, case, *firms, change)
 
-    def _admitted(self, operator: Actor, title: str) -> list[str]:
-        tenants = Applicant(self._number).facts["tenants"][:_TENANTS]
+    def _admitted(self, operator: Actor, title: str, today: date) -> list[str]:
+        """Firms that have just moved in, so that nobody is late."""
+        self._on(today - timedelta(days=1))
+        days = {"founded_on": str(today - timedelta(days=300)), "entered_on": str(today - timedelta(days=20))}
+        tenants = [firm | days for firm in Applicant(self._number).facts["tenants"][:_TENANTS]]
         return [self._open("tenancy", "admit", operator, {"tenant": tenant}, title) for tenant in tenants]
 
     # ---- applications ----------------------------------------------------------------------------------------------

@@ -167,6 +167,21 @@ def test_one_process_stops_cleanly_as_well(sqlite_url: str, tmp_path: Path) -> N
         assert service.said[-1]["message"] == "stopped"
 
 
+def test_several_processes_read_changed_settings_one_after_the_other_when_hung_up_on(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    Bureau(sqlite_url).workflow.close()
+    clerk = Actor.of("wang", "tech_clerk", "yuyao")
+    file = write_settings(tmp_path)
+    with served(sqlite_url, tmp_path, "--settings", str(file), "--workers", "2") as service:
+        file.write_text(file.read_text("utf-8").replace('["kjfh"]', '["another"]'), "utf-8")
+        assert service.get("/v1/me", **as_(clerk)).status_code == 200
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: service.log.count("Finished server process") == 2)
+        assert service.get("/v1/me", **as_(clerk)).status_code == 401
+        assert service.stop() == 0
+
+
 def test_the_log_is_json_and_says_nothing_about_persons(sqlite_url: str, tmp_path: Path) -> None:
     office = Bureau(sqlite_url)
     case = office.submit().case

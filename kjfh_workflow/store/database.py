@@ -27,6 +27,7 @@ _BUSY_SECONDS = 30
 _POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
 #: Answers about the server, not the statement: it only reads (a standby), or a limit has ended the session.
 _UNABLE = ("25006", "25P03", "25P04")
+_SQLITE = {"check_same_thread": False, "timeout": _BUSY_SECONDS}
 _NONE_FREE = "every connection to the database is in use"
 #: Takes the write lock at once.
 _WRITING, _READING = "BEGIN IMMEDIATE", "BEGIN"
@@ -161,12 +162,12 @@ class Database:
         try:
             if backend == "postgresql":
                 unsaid = {name: value for name, value in _POSTGRESQL.items() if name not in parsed.query}
-                return cls(create_engine(parsed, connect_args=unsaid, **pool))
+                return cls(create_engine(parsed, connect_args=unsaid, hide_parameters=True, **pool))
         except (ImportError, sql_errors.NoSuchModuleError) as error:
             raise WorkflowError("no driver for PostgreSQL: pip install 'kjfh-workflow[postgres]'") from error
         in_memory = parsed.database in (None, "", ":memory:")
         options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else pool
-        engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **options)
+        engine = create_engine(parsed, connect_args=_SQLITE, hide_parameters=True, **options)
         prepare_sqlite(engine, sqlite_synchronous)
         return cls(engine)
 

@@ -1,4 +1,4 @@
-"""The service as one ASGI application: routes, errors, limits. What a route does is ``routes``'; who asks, ``tokens``'.
+"""The service as one ASGI application: routes, errors, limits. What a route does is said there; who asks, ``identity``.
 
 A host that has a FastAPI or Starlette application of its own mounts it, and may bring its own ``authenticate``.
 """

@@ -37,7 +37,7 @@ from kjfh_workflow.web.settings import Settings
 _SERVING = "KJFH_SERVING"
 #: The folder through which several processes count together.
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
-#: So long may requests at hand take after SIGTERM, in seconds.
+#: So long may requests at hand take after SIGTERM, and a new process to begin after SIGHUP, in seconds.
 _GRACE = 30
 #: A connection kept by a proxy is not closed by us first (nginx keeps them for 60 s).
 _KEEP_ALIVE = 75
@@ -180,6 +180,7 @@ def _listen(serving: Serving, app: Any, *, factory: bool = False) -> None:
         forwarded_allow_ips=serving.forwarded_allow_ips,
         timeout_graceful_shutdown=_GRACE,
         timeout_keep_alive=_KEEP_ALIVE,
+        timeout_worker_healthcheck=_GRACE,
     )
 
 

@@ -101,11 +101,12 @@ class Traffic:
         _log.info("%s %s %d", scope["method"], route, status, extra={"fields": said | {"refusals": codes}})
         if status in _TURNED_AWAY:
             actor = state.get("actor")
-            who = {"actor": actor.id, "roles": [*actor.roles], "city": actor.city} if actor else {"actor": None}
-            _audit.warning(
-                "%s %s %d", scope["method"], route, status,
-                extra={"fields": said | who | {"path": scope["path"], "why": problem.type if problem else ""}},
-            )  # fmt: skip
+            who = {"actor": state.get("claimed_id")}
+            if actor:
+                who = {"actor": actor.id, "roles": [*actor.roles], "city": actor.city}
+            case = scope.get("path_params", {}).get("case")
+            fields = said | who | {"case": case, "why": problem.type if problem else ""}
+            _audit.warning("%s %s %d", scope["method"], route, status, extra={"fields": fields})
         self._watch(scope["method"], route, status, seconds, codes, state.get("acted", ""))
 
 
