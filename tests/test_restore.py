@@ -17,11 +17,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from kjfh_workflow import Actor, NotFound
+from kjfh_workflow import Actor, Conflict, GuardRefused, NotAuthorised, NotFound, WorkflowError
 from kjfh_workflow.casework.events import BeyondTheFeed
 from kjfh_workflow.store.database import Database
 from tests.bureau import Bureau, uscc
-from tests.post import Way, office
+from tests.commands import ADMIN as ADMIN_OPTIONS
+from tests.commands import Kjfh
+from tests.post import ADMIN, Way, office
 
 #: Takes a backup, and returns how to restore it into a database of its own.
 Backup = Callable[[], Callable[[], str]]
@@ -190,9 +192,8 @@ def test_a_letter_that_is_known_to_have_left_can_be_held_back_before_anything_is
 
     way = Way()
     restored = office(restore(), way, clock=bureau.clock)
-    admin = Actor.of("root", "admin", "yuyao")
     tomorrow = date(2021, 3, 2)
-    assert restored.workflow.mail_room.discard_before(tomorrow, by=admin, reason="恢复备份前已送达") > 0
+    assert restored.workflow.mail_room.discard_before(tomorrow, by=ADMIN, reason="恢复备份前已送达") > 0
     restored.workflow.deliver()
     assert way.sent == []
     restored.workflow.close()
@@ -218,6 +219,44 @@ def test_a_number_that_left_after_the_backup_is_given_again(place: tuple[str, Ba
     assert not report.holds, "the checkpoint's hash, kept elsewhere, does"
     assert restored.workflow.verify().holds
     restored.workflow.close()
+
+
+def test_a_number_that_is_known_to_have_left_is_void_and_not_given_again(place: tuple[str, Backup]) -> None:
+    url, back_up = place
+    bureau = Bureau(url)
+    case = bureau.reviewed()
+    restored = Bureau(back_up()(), create=False)
+    bureau.workflow.close()
+    room = restored.workflow.mail_room
+    assert room.void_numbers("yuyao", 2021, 3, by=ADMIN, reason="1至3号已随恢复前的文书发出") == range(1, 4)
+    assert restored.workflow.verify().holds
+    restored.act(case, "return_for_correction", restored.clerk, missing=["证明"], reason="缺")
+    [number] = numbers(restored, case)
+    assert "4号" in number
+    assert restored.workflow.verify().holds
+    with pytest.raises(Conflict, match="the last one is 4"):
+        room.void_numbers("yuyao", 2021, 4, by=ADMIN, reason="又")
+    with pytest.raises(WorkflowError, match="mistake"):
+        room.void_numbers("yuyao", 2021, 99_999, by=ADMIN, reason="误")
+    with pytest.raises(WorkflowError, match="this year"):
+        room.void_numbers("yuyao", 2022, 1, by=ADMIN, reason="明年")
+    with pytest.raises(GuardRefused):
+        room.void_numbers("yuyao", 2021, 9, by=ADMIN, reason=" ")
+    for stranger in (restored.clerk, Actor.of("root", "admin", "cixi")):
+        with pytest.raises(NotAuthorised):
+            room.void_numbers("yuyao", 2021, 9, by=stranger, reason="无权")
+    restored.workflow.close()
+
+
+def test_numbers_are_made_void_on_the_command_line(kjfh: Kjfh) -> None:
+    kjfh.accepted()
+    said = kjfh.ok("db", "void-numbers", "2021", "2", "--reason", "恢复前已发出", *ADMIN_OPTIONS)
+    assert said == "yuyao 2021: 1–2 are void, the next number is 3\n"
+    assert kjfh("db", "void-numbers", "2021", "2", "--reason", "又", *ADMIN_OPTIONS).code == 4
+    assert kjfh.json("db", "void-numbers", "2021", "5", "--reason", "又", *ADMIN_OPTIONS) == {
+        "city": "yuyao", "year": 2021, "first": 3, "last": 5,
+    }  # fmt: skip
+    assert kjfh("verify").code == 0
 
 
 def numbers(bureau: Bureau, case: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from kjfh_workflow.casework import addressing, deliver, mending, outbox, serving
+from kjfh_workflow.casework import addressing, deliver, mending, outbox, restoring, serving
 from kjfh_workflow.casework import notices as on_file
 from kjfh_workflow.casework.addressing import Address
 from kjfh_workflow.casework.notices import Preview
@@ -121,6 +121,28 @@ class MailRoom:
         """
         with self._database.writing() as tx:
             return mending.discard_before(self._office, tx, day, by, reason)
+
+    def void_numbers(self, city: str, year: int, through: int, *, by: Actor, reason: str) -> range:
+        """Document numbers that are out of the house, and unknown to a restored database, are not given again.
+
+        Args:
+            city: whose numbers.
+            year: of the numbers.
+            through: the highest number that is known to have left.
+            by: an admin of the city.
+            reason: why; it is kept with who has said so.
+
+        Returns:
+            The numbers that are void from now on.
+
+        Raises:
+            NotAuthorised: if *by* is no admin of the city.
+            GuardRefused: without a reason.
+            Conflict: if *through* has been given already.
+            WorkflowError: for a year to come, or more than a thousand numbers at once.
+        """
+        with self._database.writing() as tx:
+            return restoring.void_numbers(self._office, tx, by, city, year, through, reason)
 
     def next_delivery(self) -> datetime | None:
         """When there is something to send next, limits and hours considered; None if nothing waits."""

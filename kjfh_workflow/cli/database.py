@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kjfh_workflow.casework import verify
-from kjfh_workflow.cli.output import json_option, open_workflow, print_json
+from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.store import migrate
 from kjfh_workflow.store.database import Database
+
+if TYPE_CHECKING:
+    from kjfh_workflow.rules.case import Actor
 
 
 @click.group("db")
@@ -77,6 +81,23 @@ def export(ctx: click.Context, file: str, as_json: bool) -> None:
         print_json({"file": file, "rows": count})
     else:
         click.echo(f"{count} rows written to {file}")
+
+
+@db_command.command("void-numbers")
+@click.argument("year", type=int)
+@click.argument("through", type=int)
+@click.option("--reason", required=True, help="Why; it is kept with your name.")
+@actor_options
+@json_option
+@click.pass_context
+def void_numbers(ctx: click.Context, year: int, through: int, reason: str, actor: Actor, as_json: bool) -> None:
+    """After a restore: say that the city's document numbers of YEAR up to THROUGH have left, so none is given twice."""
+    room = open_workflow(ctx).mail_room
+    void = room.void_numbers(actor.city, year, through, by=actor, reason=reason)
+    if as_json:
+        print_json({"city": actor.city, "year": year, "first": void[0], "last": void[-1]})
+    else:
+        click.echo(f"{actor.city} {year}: {void[0]}–{void[-1]} are void, the next number is {void[-1] + 1}")
 
 
 @click.command("verify")

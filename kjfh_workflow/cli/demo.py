@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from kjfh_workflow.books.table import Table
+from kjfh_workflow.casework.virtual_time import let_time_pass
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.case_pages import print_cases, print_outcome, print_view
 from kjfh_workflow.cli.demo_stories import Story, read_stories, somebody
@@ -196,8 +197,4 @@ def _let_time_pass(workflow: Workflow, clock: FixedClock, until: date, log: _Log
     log.heading("此后无人办理。日程预先说明会怎样：")
     if not log.quiet:
         print_docket(docket)
-    while (ring := workflow.next_ring()) and ring <= office_hour(until):
-        clock.instant = max(ring, clock.instant)
-        ticked = workflow.tick()
-        log.events.append({"on": workflow.today, "rang": ticked.rung})
-    clock.instant = office_hour(until)
+    log.events += [{"on": day, "rang": rang} for day, rang in let_time_pass(workflow, clock, office_hour(until))]

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from kjfh_workflow.casework.rounds import Round
+from kjfh_workflow.casework.virtual_time import let_time_pass
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.case_pages import print_outcome
 from kjfh_workflow.cli.demo_stories import somebody
@@ -81,10 +82,8 @@ class Years:
 
     def _pass_time(self, day: date) -> None:
         """Deadlines act by themselves, each at its own instant."""
-        while (ring := self._workflow.next_ring()) and ring <= office_hour(day):
-            self._clock.instant = max(ring, self._clock.instant)
-            self.events.append({"on": self._workflow.today, "rang": self._workflow.tick().rung})
-        self._clock.instant = office_hour(day)
+        passed = let_time_pass(self._workflow, self._clock, office_hour(day))
+        self.events += [{"on": on, "rang": rang} for on, rang in passed]
 
     def _do(self, deed: Deed, who: Actor) -> Any:
         if deed.event == "open_round":

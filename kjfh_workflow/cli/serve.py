@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from datetime import datetime
 
 import click
 
+from kjfh_workflow.cli.output import DAY
 from kjfh_workflow.errors import WorkflowError
 
 #: What the extra ``web`` brings.
@@ -18,6 +20,9 @@ _EXTRA = ("cryptography", "fastapi", "jwt", "prometheus_client", "starlette", "u
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
 @click.option("--dev", is_flag=True, help="Believe tokens made here only, and print some; on this machine only.")
+@click.option(
+    "--clock", type=DAY, help="With --dev: a virtual clock; PUT /dev/clock/DAY moves it on."
+)
 @click.option("--run", "also_run", is_flag=True, help="Tick and deliver as well, as kjfh run does.")
 @click.option("--forwarded-allow-ips", default="", help="Proxies that may say who the caller is, with commas.")
 @click.pass_context
@@ -28,6 +33,7 @@ def serve_command(
     port: int,
     workers: int,
     dev: bool,
+    clock: datetime | None,
     also_run: bool,
     forwarded_allow_ips: str,
 ) -> None:
@@ -50,7 +56,10 @@ def serve_command(
         workers=workers,
         run=also_run,
         forwarded_allow_ips=forwarded_allow_ips,
+        clock=clock.date().isoformat() if clock else "",
     )
+    if clock and (not dev or workers > 1 or also_run):
+        raise click.UsageError("--clock is for trying things out: with --dev, in one process, without --run")
     if dev and not is_loopback(host):
         raise click.UsageError(f"--dev believes whoever has read its output: it serves this machine only, not {host}")
     if dev and forwarded_allow_ips:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import func, select
 
+from kjfh_workflow.store import voided
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.schema import deliveries, history, notices, numbers, outbox, timers
 
@@ -41,13 +42,18 @@ def still_due(tx: CoreTransaction) -> list[str]:
 
 
 def number_gaps(tx: CoreTransaction) -> list[str]:
-    """What is wrong with the document numbers of each city and year; empty if they run from 1 to the last."""
+    """What is wrong with the document numbers of each city and year; empty if they run from 1 to the last.
+
+    A number that is void counts as given.
+    """
     last = {(row.city, row.year): row.last for row in tx.connection.execute(select(numbers))}
     given: dict[tuple[str, int], Counter[int]] = defaultdict(Counter)
     for row in tx.connection.execute(select(notices.c.city, notices.c.number).where(notices.c.number.is_not(None))):
         year = next(int(part) for part in re.findall(r"\d{4}", row.number))
         found = _LAST_NUMBER.search(row.number)
         given[row.city, year][int(found[1]) if found else 0] += 1
+    for place, void in voided.every_number(tx).items():
+        given[place].update(void)
     wrong = [
         f"{city} {year}: {sum(counted.values())} numbers given, the last is {last.get((city, year))}"
         for (city, year), counted in given.items()

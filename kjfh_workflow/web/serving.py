@@ -11,19 +11,21 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
 import uvicorn
+from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from kjfh_workflow.casework.workflow import Workflow
+from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import InputError, Problem, SchemaMismatch, Unavailable
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.web import logs
@@ -31,6 +33,7 @@ from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.dev import DevIssuer, OnlyFromHere, believing
 from kjfh_workflow.web.identity import authenticate
 from kjfh_workflow.web.keys import Keys
+from kjfh_workflow.web.routes.dev import dev_router
 from kjfh_workflow.web.settings import Settings
 
 #: How the first process tells the others what to serve.
@@ -67,6 +70,8 @@ class Serving:
     forwarded_allow_ips: str = ""
     #: The folder with --dev's key set; empty without --dev.
     dev: str = ""
+    #: The day on which --dev's virtual clock begins (ISO); empty for the real one.
+    clock: str = ""
 
     @property
     def url(self) -> str:
@@ -82,7 +87,7 @@ class Serving:
         settings = Settings.load(Path(self.settings)) if self.settings else Settings()
         return believing(settings, Path(self.dev)) if self.dev else settings
 
-    def opened(self, settings: Settings, patience: float = float("inf")) -> Workflow:
+    def opened(self, settings: Settings, patience: float = float("inf"), clock: FixedClock | None = None) -> Workflow:
         """The workflow, with a connection for each thread; a database that is not there is waited for.
 
         Raises:
@@ -97,6 +102,7 @@ class Serving:
                     states=self.states,
                     templates=self.templates,
                     channels=self.channels,
+                    clock=clock,
                 )
             except Unavailable as error:
                 if time.monotonic() > until:
@@ -105,9 +111,13 @@ class Serving:
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def app(self, workflow: Workflow, settings: Settings, keys: Keys | None = None) -> ASGIApp:
-        """The application on a workflow."""
-        app: ASGIApp = create_app(workflow, authenticate(settings, keys), settings)
+    def app(
+        self, workflow: Workflow, settings: Settings, keys: Keys | None = None, routers: Iterable[APIRouter] = ()
+    ) -> ASGIApp:
+        """The application on a workflow, with more routes."""
+        app = create_app(workflow, authenticate(settings, keys), settings)
+        for router in routers:
+            app.include_router(router)
         return OnlyFromHere(app) if self.dev else app
 
 
@@ -130,7 +140,8 @@ def serve(serving: Serving, *, dev: bool = False) -> None:
             serving = Serving(**{**asdict(serving), "dev": str(folder)})
         settings = serving.loaded()
         keys = _keys(settings)
-        workflow = serving.opened(settings)
+        clock = FixedClock(office_hour(date.fromisoformat(serving.clock))) if serving.clock else None
+        workflow = serving.opened(settings, clock=clock)
         stack.callback(workflow.close)
         if issuer is not None:
             cities = sorted({pack.city for pack in workflow.catalog})
@@ -143,7 +154,8 @@ def serve(serving: Serving, *, dev: bool = False) -> None:
             os.environ[_SERVING] = json.dumps(asdict(serving))
             _listen(serving, "kjfh_workflow.web.serving:worker_app", factory=True)
         else:
-            _listen(serving, serving.app(workflow, settings, keys))
+            routers = [dev_router(issuer, workflow, clock)] if issuer else []
+            _listen(serving, serving.app(workflow, settings, keys, routers))
         _log.info("stopped")
 
 
