@@ -17,14 +17,18 @@ from kjfh_workflow.errors import (
     Conflict,
     GuardRefused,
     InputError,
+    Moved,
+    NotAuthenticated,
     NotAuthorised,
     NotFound,
     PolicyError,
     Problem,
     Refusal,
     Refused,
+    RequestReused,
     SchemaMismatch,
     TransitionNotAllowed,
+    Unavailable,
     WorkflowError,
 )
 
@@ -33,13 +37,15 @@ if TYPE_CHECKING:
     from kjfh_workflow.casework.workflow import Workflow
     from kjfh_workflow.rules.case import Actor
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "Actor",
     "Conflict",
     "GuardRefused",
     "InputError",
+    "Moved",
+    "NotAuthenticated",
     "NotAuthorised",
     "NotFound",
     "Outcome",
@@ -47,8 +53,10 @@ __all__ = [
     "Problem",
     "Refusal",
     "Refused",
+    "RequestReused",
     "SchemaMismatch",
     "TransitionNotAllowed",
+    "Unavailable",
     "Workflow",
     "WorkflowError",
 ]

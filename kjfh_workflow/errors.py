@@ -13,8 +13,9 @@
     │   ├── TransitionNotAllowed  .allowed lists the events that are possible
     │   └── GuardRefused          guards and evidence together
     ├── NotAuthenticated          whoever asks has not shown who they are
-    ├── Conflict                  the case moved meanwhile, or a request id was used for another act
-    │   └── Moved                 the case is not at the version that the caller has seen
+    ├── Conflict                  somebody else was first: read again and decide again
+    │   ├── Moved                 the case is not at the version that the caller has seen
+    │   └── RequestReused         the request id was used for another act: trying again will not help
     ├── Unavailable               the database cannot be reached or cannot work: try again later
     ├── SchemaMismatch            the database is older or newer than this program
     └── DeliveryFailed            a channel did not take a notice; never leaves the delivery
@@ -130,6 +131,10 @@ class Conflict(WorkflowError):
 
 class Moved(Conflict):
     """The case is not at the version that the caller has seen; read it again and decide again."""
+
+
+class RequestReused(Conflict):
+    """The request id was used for another act; take a new one for each act."""
 
 
 class NotAuthenticated(WorkflowError):

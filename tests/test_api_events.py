@@ -173,7 +173,7 @@ def test_an_admin_looks_after_followers(service: Service, bureau: Bureau) -> Non
     assert service.send("POST", "/v1/followers/screen/replay", ADMIN, {"cursor": 1}).status_code == 204
     assert follow("screen", fail).failed == 2
     assert service.send("POST", "/v1/followers/screen/retry", ADMIN).json() == {"retried": 2}
-    assert service.send("POST", "/v1/followers/screen/replay", ADMIN, {"cursor": 4}).status_code == 400
+    assert service.send("POST", "/v1/followers/screen/replay", ADMIN, {"cursor": 4}).status_code == 422
     assert service.send("DELETE", "/v1/followers/screen", ADMIN).status_code == 204
     assert service.send("GET", "/v1/followers", ADMIN).json() == []
 

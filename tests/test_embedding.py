@@ -75,6 +75,12 @@ def started(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]
         process.communicate()
 
 
+def hear(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until it says so: whoever is told to stop before that has not learnt yet how to."""
+    assert process.stderr is not None
+    assert any(words in line for line in process.stderr), f"it never said {words!r}"
+
+
 def ran(script: str, *arguments: str, **variables: str) -> tuple[int, str, str]:
     """What a script left behind: how it ended, and what it said."""
     with started("-c", script, *arguments, **variables) as process:
@@ -307,6 +313,8 @@ def test_a_scheduler_of_the_hosts_own_rings_and_delivers_and_kjfh_run_may_run_be
         started(str(EXAMPLES / "own_scheduler.py"), sqlite_url, str(channels), "0.5") as own,
         started(*beside) as ours,
     ):
+        hear(own, "Scheduler started")
+        hear(ours, "running; stop with")
         eventually(lambda: office.state(case) == "lapsed" and len([*(tmp_path / "letters").iterdir()]) > 1)
         for process in (own, ours):
             process.send_signal(signal.SIGTERM)
@@ -397,12 +405,13 @@ def test_the_curl_lines_of_the_page_do_what_they_say(service: tuple[str, str, st
 # ---- the page --------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_every_example_as_it_is() -> None:
-    shown = dict(re.findall(r"^```python (\S+)\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE))
-    files = {f"examples/embedding/{file.name}" for file in EXAMPLES.glob("*.py")}
-    assert files == {name for name in shown if name != "env.py"}
-    for name, text in ((name, shown[name]) for name in files):
+def test_the_page_shows_or_names_every_example_and_shows_it_as_it_is() -> None:
+    page = PAGE.read_text("utf-8")
+    shown = dict(re.findall(r"^```python (examples/\S+)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE))
+    for name, text in shown.items():
         assert text == (ROOT / name).read_text("utf-8"), f"copy {name} into docs/embedding.md again"
+    files = {f"examples/embedding/{file.name}" for file in EXAMPLES.glob("*.py")}
+    assert {name for name in files - {*shown} if f"](../{name})" not in page} == set()
 
 
 def test_the_page_has_the_readmes_ten_lines() -> None:

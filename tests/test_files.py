@@ -13,7 +13,6 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -21,10 +20,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from kjfh_workflow import Actor, Conflict, InputError, NotAuthorised, NotFound, TransitionNotAllowed, Unavailable
+from kjfh_workflow import Actor, Conflict, InputError, NotAuthorised, NotFound, TransitionNotAllowed
 from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, FileDamaged, FileInfected
 from kjfh_workflow.casework.receiving import FileTooLarge
 from kjfh_workflow.casework.scanning import CommandScanner
+from kjfh_workflow.errors import Unavailable
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.files import PART_BYTES
 from tests.bureau import CIXI_USCC, YUYAO_USCC, Bureau
@@ -93,11 +93,10 @@ def test_a_long_file_passes_through_with_bounded_memory(bureau: Bureau) -> None:
 
 
 def test_the_same_bytes_are_stored_once_under_any_name_in_any_case(bureau: Bureau) -> None:
-    application, incubator = bureau.recognised()
+    _, incubator = bureau.recognised()
     content = pdf(size=3 * PART_BYTES)
     first = attach(bureau, incubator, content, "一.pdf")
     second = attach(bureau, incubator, content, "二.pdf", by=bureau.clerk)
-    assert application
     assert (first.id, first.sha256) != (second.id, second.sha256)
     assert first.sha256 == second.sha256
     assert rows(bureau) == (1, 3, 2)
@@ -133,7 +132,6 @@ def test_a_request_sent_again_gives_the_first_answer(bureau: Bureau) -> None:
     first = attach(bureau, case, pdf(), request_id="r-1")
     bureau.on(date(2021, 3, 2))
     assert attach(bureau, case, pdf(), request_id="r-1") == first
-    bureau.act(case, "reject", bureau.clerk, reason="不符合条件", findings={}) if False else None
     assert rows(bureau)[2] == 1
 
 
@@ -197,8 +195,7 @@ def test_the_operator_and_the_offices_of_the_city_attach_and_nobody_else(desk: B
     for what, actor in people(desk).items():
         try:
             allowed.append((what, attach(desk, case, pdf(what), by=actor).role))
-        except NotAuthorised as error:
-            assert error.codes == ("not_authorised",)
+        except NotAuthorised:
             told.append(what)
         except NotFound:
             unseen.append(what)
@@ -393,14 +390,13 @@ def behind_its_back(office: Bureau, url: str, statement: str) -> None:
 )
 def test_a_damaged_part_is_an_error_and_never_a_wrong_file(bureau: Bureau, database_url: str, damage: str) -> None:
     case = bureau.reviewed()
-    done = attach(bureau, case, random.Random(1).randbytes(0) + pdf(size=3 * PART_BYTES))
+    done = attach(bureau, case, pdf(size=3 * PART_BYTES))
     assert bureau.workflow.verify().holds
     behind_its_back(bureau, database_url, damage)
-    got = b""
+    got: list[bytes] = []
     with pytest.raises(FileDamaged):
-        for piece in bureau.workflow.files.open(case, done.id, reader=bureau.clerk)[1]:
-            got += piece
-    assert len(got) < done.size, "the last part is held back"
+        got.extend(bureau.workflow.files.open(case, done.id, reader=bureau.clerk)[1])
+    assert sum(map(len, got)) < done.size, "the last part is held back"
     assert [problem.place for problem in bureau.workflow.verify().problems] == [f"file {done.sha256}"]
 
 
@@ -507,4 +503,3 @@ def test_the_command_line_asks_the_scanner_and_refuses_like_the_library(kjfh: Kj
     assert kjfh("file", "add", case, source, "--as", "a", "--role", "auditor", "--city", "yuyao").code == 1
     assert kjfh.json("file", "add", case, source, "--scanner", "sh -c 'cat > /dev/null'", *ADMIN)["role"] == "admin"
     assert kjfh("verify").code == 0
-    assert replace(Attachment(**kjfh.json("file", "list", case, *ADMIN)[0]), id=1).id == 1

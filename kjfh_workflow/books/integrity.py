@@ -14,7 +14,13 @@ from kjfh_workflow import canonical
 from kjfh_workflow.books.as_of import Scope
 from kjfh_workflow.books.table import Column, Table
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.errors import Conflict, GuardRefused, NotAuthorised, TransitionNotAllowed, WorkflowError
+from kjfh_workflow.errors import (
+    GuardRefused,
+    NotAuthorised,
+    RequestReused,
+    TransitionNotAllowed,
+    WorkflowError,
+)
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.phrases import roles_in_words
 from kjfh_workflow.policy.vocabulary import Field, RefusalCode
@@ -104,10 +110,10 @@ def record(
     digest = _digest(request_id, city, by, evidence)
     if request_id and (answered := books.misconduct_by_request(tx, request_id)):
         if answered[0] != digest:
-            raise Conflict(f"request id {request_id!r} was used for another act")
+            raise RequestReused(f"request id {request_id!r} was used for another act")
         return answered[1]
     if request_id and history.by_request(tx, request_id):
-        raise Conflict(f"request id {request_id!r} was used for another act")
+        raise RequestReused(f"request id {request_id!r} was used for another act")
     moment = office.moment(tx)
     pack = pack_on(office, city, moment.today)
     article = _through_the_doors(pack, by)

@@ -16,7 +16,7 @@ from kjfh_workflow.casework import queries
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.trying_again import again
-from kjfh_workflow.errors import Conflict, Refused
+from kjfh_workflow.errors import Conflict, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
@@ -60,7 +60,7 @@ class Acting:
 
         def act(tx: Transaction) -> Outcome:
             given, where = evidence or {}, city or by.city
-            return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, request_id, parent or "")
+            return acts.open_case(self._office, tx, _kind(kind), event, by, given, where, request_id, parent or "")
 
         return self._act(act, connection)
 
@@ -132,7 +132,7 @@ class Acting:
         def act(tx: CoreTransaction) -> Outcome:
             try:
                 given, where = evidence or {}, city or by.city
-                return acts.open_case(self._office, tx, CaseKind(kind), event, by, given, where, None, parent)
+                return acts.open_case(self._office, tx, _kind(kind), event, by, given, where, None, parent)
             except Refused as error:
                 return Outcome.refused("", event, "", 0, error.refusals)
 
@@ -147,3 +147,10 @@ class Acting:
             except Clash as error:
                 raise Conflict(f"somebody else was first: {error}") from error
         return again(self._database.acting, act)
+
+
+def _kind(name: str) -> CaseKind:
+    try:
+        return CaseKind(name)
+    except ValueError:
+        raise WorkflowError(f"unknown kind of case {name!r}; allowed: {', '.join(CaseKind)}") from None

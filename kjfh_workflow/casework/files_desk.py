@@ -22,7 +22,7 @@ from kjfh_workflow.casework.queries import load_readable
 from kjfh_workflow.casework.receiving import Received
 from kjfh_workflow.casework.scanning import Scanner
 from kjfh_workflow.casework.trying_again import again
-from kjfh_workflow.errors import Conflict, InputError, NotFound, Problem, WorkflowError
+from kjfh_workflow.errors import InputError, NotFound, Problem, RequestReused, WorkflowError
 from kjfh_workflow.intake.file_names import plain_name
 from kjfh_workflow.intake.file_types import type_of
 from kjfh_workflow.policy.model import PolicyPack
@@ -221,7 +221,7 @@ class FilesDesk:
         if row or any(
             found(tx, request_id) for found in (history.by_request, rounds.by_request, books.misconduct_by_request)
         ):
-            raise Conflict(f"request id {request_id!r} was used for another act")
+            raise RequestReused(f"request id {request_id!r} was used for another act")
         return None
 
     def _attach(

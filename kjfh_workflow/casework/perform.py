@@ -16,7 +16,15 @@ from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.record import Request, When, new_case_id, record
 from kjfh_workflow.clock import start_of
-from kjfh_workflow.errors import Conflict, Moved, NotAuthorised, NotFound, Refused, TransitionNotAllowed, WorkflowError
+from kjfh_workflow.errors import (
+    Moved,
+    NotAuthorised,
+    NotFound,
+    Refused,
+    RequestReused,
+    TransitionNotAllowed,
+    WorkflowError,
+)
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, Field, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
@@ -281,7 +289,7 @@ def _answered(tx: Transaction, request: Request) -> Outcome | None:
     """
     row = history.by_request(tx, request.id)
     if row is not None and row.request_digest != request.digest:
-        raise Conflict(f"request id {request.id!r} was used for another act")
+        raise RequestReused(f"request id {request.id!r} was used for another act")
     if row is None and rounds.by_request(tx, request.id):
-        raise Conflict(f"request id {request.id!r} was used for another act")
+        raise RequestReused(f"request id {request.id!r} was used for another act")
     return Outcome.of(row) if row else None

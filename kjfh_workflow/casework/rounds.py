@@ -17,7 +17,7 @@ from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import check_request_id, known_to, with_overdue_alarms_rung
 from kjfh_workflow.casework.record import When, record
-from kjfh_workflow.errors import Conflict, GuardRefused, NotAuthorised, Refusal, TransitionNotAllowed
+from kjfh_workflow.errors import GuardRefused, NotAuthorised, Refusal, RequestReused, TransitionNotAllowed
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.phrases import roles_in_words
 from kjfh_workflow.policy.vocabulary import CaseKind, Field, RefusalCode, Role, Ungraded
@@ -234,7 +234,7 @@ def _answered(asked: _Asked) -> Round | None:
     if before and before["request_digest"] == asked.request["request_digest"]:
         return Round.of(before)
     if before or history.by_request(asked.tx, request_id):
-        raise Conflict(f"request id {request_id!r} was used for another act")
+        raise RequestReused(f"request id {request_id!r} was used for another act")
     return None
 
 

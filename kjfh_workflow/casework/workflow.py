@@ -83,6 +83,7 @@ class Workflow(Acting):
         #: Whether this program has been told how letters leave.
         self.delivers = channels is not None
         self._channels = configured_channels(channels)
+        self._opened = not isinstance(database, Engine)
         self._database = opened_database(database)
         renderer = load_templates(templates)
         catalog = load_catalog(states, templates)
@@ -97,6 +98,7 @@ class Workflow(Acting):
         self.events = EventsDesk(self._office, self._database)
         try:
             with self._database.speaking():
+                self._database.refuse_autocommit()
                 if create:
                     migrate.upgrade(self._database.engine)
                 migrate.check(self._database.engine)
@@ -116,8 +118,9 @@ class Workflow(Acting):
             return self._office.moment(tx).today
 
     def close(self) -> None:
-        """Give the database's connections back."""
-        self._database.engine.dispose()
+        """Give the database's connections back; an engine of the host's is left to the host."""
+        if self._opened:
+            self._database.engine.dispose()
 
     # ---- time ------------------------------------------------------------------------------------------------------
 

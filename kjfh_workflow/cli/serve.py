@@ -20,9 +20,7 @@ _EXTRA = ("cryptography", "fastapi", "jwt", "prometheus_client", "starlette", "u
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
 @click.option("--dev", is_flag=True, help="Believe tokens made here only, and print some; on this machine only.")
-@click.option(
-    "--clock", type=DAY, help="With --dev: a virtual clock; PUT /dev/clock/DAY moves it on."
-)
+@click.option("--clock", type=DAY, help="With --dev: a virtual clock; PUT /dev/clock/DAY moves it on.")
 @click.option("--run", "also_run", is_flag=True, help="Tick and deliver as well, as kjfh run does.")
 @click.option("--forwarded-allow-ips", default="", help="Proxies that may say who the caller is, with commas.")
 @click.pass_context

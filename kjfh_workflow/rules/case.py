@@ -14,6 +14,9 @@ from typing import Any
 from kjfh_workflow.policy.vocabulary import NEW, OFFICE_ROLES, CaseKind, Level, Role
 from kjfh_workflow.rules.identifiers import check_id, check_uscc
 
+#: How acts of deadlines and of other cases are signed in the history: no person may be taken for one.
+SIGNATURES = (f"{Role.TIMER}:", f"{Role.CASE}:")
+
 
 @dataclass(frozen=True, slots=True)
 class Reads:
@@ -47,6 +50,10 @@ class Actor:
                 for a code with a wrong check digit.
         """
         check_id(actor_id, "an actor's id")
+        if actor_id.startswith(SIGNATURES):
+            raise ValueError(
+                f"an actor's id cannot begin with {' or '.join(SIGNATURES)}: so deadlines sign, not people"
+            )
         check_id(city, "an actor's city")
         if name:
             check_id(name, "an actor's name")

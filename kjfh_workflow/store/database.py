@@ -171,6 +171,18 @@ class Database:
         prepare_sqlite(engine, sqlite_synchronous)
         return cls(engine)
 
+    def refuse_autocommit(self) -> None:
+        """A host's engine whose connections commit each statement by itself would keep half of an act.
+
+        Raises:
+            WorkflowError: saying what to do.
+        """
+        with self.engine.connect() as connection:
+            if connection.get_isolation_level() == "AUTOCOMMIT":
+                raise WorkflowError(
+                    "the engine's connections commit each statement by themselves (AUTOCOMMIT): acts need transactions"
+                )
+
     @contextmanager
     def acting(self) -> Iterator[Transaction]:
         """The transaction of one act, on the driver's own connection: commits at the end, rolls back on any error."""

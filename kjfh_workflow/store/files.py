@@ -112,11 +112,14 @@ def damaged(tx: CoreTransaction) -> Iterator[tuple[str, str]]:
     )
     rows = tx.connection.execute(query.execution_options(yield_per=_AT_ONCE))
     for (sha256, size), found in groupby(rows, key=lambda row: (row.sha256, row.size)):
-        digest, length = new_sha256(), 0
-        for row in found:
+        digest, length, wrong = new_sha256(), 0, False
+        for number, row in enumerate(found):
+            wrong = wrong or row.part != number
             digest.update(row.body or b"")
             length += len(row.body or b"")
-        if length != size:
+        if wrong:
+            yield sha256, "its parts are not numbered one after the other from 0"
+        elif length != size:
             yield sha256, f"it has {length} bytes, not {size}"
         elif digest.hexdigest() != sha256:
             yield sha256, "its content is not what its digest says"

@@ -16,14 +16,12 @@ from starlette.requests import Request
 
 from kjfh_workflow.errors import InputError, NotAuthenticated, NotAuthorised, Problem, Refusal
 from kjfh_workflow.policy.vocabulary import Role
-from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.case import SIGNATURES, Actor
 from kjfh_workflow.rules.identifiers import check_id, check_uscc
 from kjfh_workflow.web.keys import Keys
 from kjfh_workflow.web.settings import Settings
 from kjfh_workflow.web.tokens import Tokens, bearer_token
 
-#: How acts of deadlines and of other cases are signed in the history: no person may be taken for one.
-_RESERVED = tuple(f"{role}:" for role in (Role.TIMER, Role.CASE))
 _VISIBLE = "1 to 128 visible characters"
 
 
@@ -82,7 +80,7 @@ def _id_of(claims: Mapping[str, Any], settings: Settings) -> str:
     identity = _text(found)
     if identity is None or not _is_visible(identity):
         raise NotAuthenticated(f"the token's claim {settings.claims.id!r} is no id: {_VISIBLE}")
-    if identity.startswith(_RESERVED):
+    if identity.startswith(SIGNATURES):
         raise NotAuthenticated(f"the token's claim {settings.claims.id!r} begins like the id of no person")
     return identity
 

@@ -77,7 +77,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.SchemaMismatch, HTTPStatus.SERVICE_UNAVAILABLE),
-    (errors.WorkflowError, HTTPStatus.BAD_REQUEST),
+    (errors.WorkflowError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 
 

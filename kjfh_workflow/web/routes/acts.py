@@ -58,7 +58,7 @@ def open_case(
         parent=opening.parent,
         request_id=key,
     )
-    response.headers["Location"] = f"/v1/cases/{done.case}"
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/v1/cases/{done.case}"
     response.headers["ETag"] = etag(done.version)
     request.state.acted = done.event
     return OutcomeAnswer.of(done)

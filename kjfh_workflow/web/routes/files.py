@@ -119,7 +119,7 @@ def list_files(
     "/{file}",
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": _BINARY}, "description": "The file, bit by bit as it came."},
+        200: {"content": {"*/*": _BINARY}, "description": "The file, bit by bit as it came."},
         **_NOT_MODIFIED,
         **responses(404),
     },
