@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -34,10 +35,10 @@ from tests.evidence_files import SAMPLES, pdf, pieces
 MEBIBYTE = 1024 * 1024
 
 
-def attach(office: Bureau, case: str, content: bytes, name: str = "证明.pdf", **more: object) -> Attachment:
+def attach(office: Bureau, case: str, content: bytes, name: str = "证明.pdf", **more: Any) -> Attachment:
     """By the operator, unless said otherwise."""
     given = {"by": office.operator, **more}
-    return office.workflow.files.attach(case, name, pieces(content), **given)  # type: ignore[arg-type]
+    return office.workflow.files.attach(case, name, pieces(content), **given)
 
 
 def read(office: Bureau, case: str, attachment: int) -> bytes:
@@ -147,12 +148,15 @@ def test_one_request_from_two_threads_attaches_once(bureau: Bureau) -> None:
 def test_a_request_id_used_for_something_else_is_a_conflict(desk: Bureau, other: str) -> None:
     _, incubator = desk.recognised()
     attach(desk, incubator, pdf(), request_id="r-1")
-    more = {"actor": {"by": desk.clerk}, "material": {"material": "other"}, "name": {"name": "另.pdf"}}.get(other, {})
+    others: dict[str, dict[str, Any]] = {
+        "actor": {"by": desk.clerk}, "material": {"material": "other"}, "name": {"name": "另.pdf"},
+    }  # fmt: skip
+    more = others.get(other, {})
     content = pdf("2") if other == "content" else pdf()
     case = incubator
     if other == "case":
         case = desk.workflow.open_case(
-            "change", "report", by=desk.operator, parent=incubator,
+            "change", "report_change", by=desk.operator, parent=incubator,
             evidence={"what": ["name"], "occurred_on": date(2021, 2, 1)},
         ).case  # fmt: skip
     with pytest.raises(Conflict, match="another act"):

@@ -101,7 +101,9 @@ def open_case(
     # The operator's row is held: a ban and a submission of one operator queue up, and so do two submissions. An
     # operator that is not yet known has neither a ban nor a case.
     uscc = actor.uscc if Role.APPLICANT in actor.roles else str(evidence.get(Field.USCC, "")).strip().upper()
-    if not parent_id:
+    if parent_id:
+        cases.load(tx, parent_id, lock=True)
+    else:
         registry.lock_organisation(tx, uscc)
     if request and (answered := _answered(tx, request)):
         return answered

@@ -45,7 +45,7 @@ def settle_once(dialect: str, table: str, key: tuple[str, ...], fixed: Iterable[
         )
         yield (
             f"CREATE TRIGGER {table}_settle_once BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION kjfh_settle_once()"
+            "FOR EACH ROW EXECUTE PROCEDURE kjfh_settle_once()"
         )
         yield _statement_trigger(table, "TRUNCATE")
         return
@@ -77,7 +77,7 @@ def keep_rows(dialect: str, tables: Iterable[str]) -> Iterator[str]:
 def _statement_trigger(table: str, acts: str) -> str:
     return (
         f"CREATE TRIGGER {table}_append_only BEFORE {acts} ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION kjfh_append_only()"
+        "FOR EACH STATEMENT EXECUTE PROCEDURE kjfh_append_only()"
     )
 
 

@@ -138,6 +138,9 @@ def instance_of(request: Request) -> str:
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error, instance_of(request))
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.warning("%s", error)  # where the database is, and why it is away, is not the client's business
+        problem.detail = f"{problem.title} Repeat the request under the same Idempotency-Key."
     request.state.problem = problem
     return answer(problem)
 

@@ -44,7 +44,7 @@ def _publishing(dialect: str) -> tuple[str, ...]:
     if dialect == "sqlite":
         return (f"CREATE TRIGGER kjfh_history_publish AFTER INSERT ON kjfh_history BEGIN {_QUEUE}; END",)
     body = f"$$ BEGIN {_QUEUE}; RETURN NULL; END $$"
-    each = "AFTER INSERT ON kjfh_history FOR EACH ROW EXECUTE FUNCTION kjfh_publish()"
+    each = "AFTER INSERT ON kjfh_history FOR EACH ROW EXECUTE PROCEDURE kjfh_publish()"
     return (
         f"CREATE OR REPLACE FUNCTION kjfh_publish() RETURNS trigger LANGUAGE plpgsql AS {body}",
         f"CREATE TRIGGER kjfh_history_publish {each}",
