@@ -6,6 +6,7 @@ How fast they are answered is ``http``'s business.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -69,17 +70,21 @@ def kinds(copies: Copies) -> list[Kind]:
 
 
 class Supply:
-    """The copies that have not been asked for yet, by family; where nothing is changed they come round again."""
+    """The copies that no request of a kind has been for; where nothing is changed they come round again."""
 
     def __init__(self, copies: Copies) -> None:
-        self._copies = copies
         self._owns: Mapping[Family, list[str]] = {family: [*copies.of(family)] for family in copies.families}
-        self._used = dict.fromkeys(copies.families, 0)
+        self._used: Counter[Kind] = Counter()
 
     def some(self, kind: Kind, at_most: int) -> list[str]:
-        """The next copies."""
-        owns, used = self._owns[kind.family], self._used[kind.family]
+        """The next copies; at least one.
+
+        Raises:
+            AssertionError: if all have been acted on.
+        """
+        owns, used = self._owns[kind.family], self._used[kind]
         if not kind.acts:
+            used %= len(owns)
             return [*islice(cycle(owns), used, used + at_most)]
         found = owns[used : used + at_most]
         assert found, f"there are only {len(owns):,} cases to act on: load more, or ask for less"
@@ -87,7 +92,7 @@ class Supply:
 
     def used(self, kind: Kind, number: int) -> None:
         """So many of them have been asked for."""
-        self._used[kind.family] += number
+        self._used[kind] += number
 
 
 def _quoted(path: str) -> str:

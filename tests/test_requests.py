@@ -303,3 +303,19 @@ def test_a_refused_act_writes_nothing_at_all(bureau: Bureau) -> None:
         bureau.act(case, "pass_preliminary", bureau.clerk, findings="all_met")
     assert bureau.workflow.checkpoint() is None
     assert bureau.workflow.verify().holds
+
+
+def test_a_hosts_engine_that_commits_each_statement_is_refused(postgres_url: str) -> None:
+    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with pytest.raises(WorkflowError, match="AUTOCOMMIT"):
+        Workflow(engine)
+    engine.dispose()
+
+
+def test_a_hosts_engine_outlives_the_workflow(postgres_url: str) -> None:
+    engine = create_engine(postgres_url)
+    with engine.connect() as connection:
+        Workflow(engine).close()
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    assert engine.pool.checkedin() >= 1
+    engine.dispose()

@@ -22,7 +22,7 @@ from kjfh_workflow.casework import docket as dockets
 from kjfh_workflow.casework.acting import Acting
 from kjfh_workflow.casework.deliver import Delivered
 from kjfh_workflow.casework.docket import Docket
-from kjfh_workflow.casework.dossier import Dossier
+from kjfh_workflow.casework.dossier import Dossier, PastShown
 from kjfh_workflow.casework.events_desk import EventsDesk
 from kjfh_workflow.casework.files_desk import FilesDesk
 from kjfh_workflow.casework.first_screen import FirstScreen
@@ -98,7 +98,8 @@ class Workflow(Acting):
         self.events = EventsDesk(self._office, self._database)
         try:
             with self._database.speaking():
-                self._database.refuse_autocommit()
+                if not self._opened:
+                    self._database.refuse_autocommit()
                 if create:
                     migrate.upgrade(self._database.engine)
                 migrate.check(self._database.engine)
@@ -250,6 +251,15 @@ class Workflow(Acting):
             NotFound: if there is no such case, or it is not the reader's to see.
         """
         return dossier.read(self._office, self._database, case, reader)
+
+    def past(self, case: str, *, reader: Actor, on: date | None = None, known: date | None = None) -> PastShown:
+        """A case as it was in law on a day, as far as it was on file at the end of a day; see ``Books.case_as_of``.
+
+        Raises:
+            NotFound: if there was none yet, or it is not the reader's to see.
+        """
+        found, today = self.books.case_as_of(case, on=on, known=known, reader=reader), self.today
+        return dossier.past(self._office, found, on or min(known or today, today), reader)
 
     def first_screen(self, *, reader: Actor, days: int = 30) -> FirstScreen:
         """What waits for somebody: counts, what is overdue and what falls due within so many days, rounds, bans.

@@ -112,6 +112,7 @@ cases = Table(
     Index("ix_kjfh_cases_city_kind_state", "city", "kind", "state"),
     Index("ix_kjfh_cases_city_kind_id", "city", "kind", "id"),
     Index("ix_kjfh_cases_city_changed_at", "city", "changed_at", "id"),
+    Index("ix_kjfh_cases_city_kind_changed_at", "city", "kind", "changed_at", "id"),
     # An operator has few applications and titles, and may have very many tenancies.
     Index("ix_kjfh_cases_uscc", "uscc", "kind"),
 )

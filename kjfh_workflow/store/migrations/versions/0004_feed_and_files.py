@@ -18,6 +18,7 @@ _QUEUE = "INSERT INTO kjfh_unpublished (position) VALUES (NEW.position)"
 def upgrade() -> None:
     """Add the tables; what has been done before is published first."""
     op.create_index("ix_kjfh_cases_city_changed_at", "kjfh_cases", ["city", "changed_at", "id"])
+    op.create_index("ix_kjfh_cases_city_kind_changed_at", "kjfh_cases", ["city", "kind", "changed_at", "id"])
     op.create_index("ix_kjfh_notices_city_queued_at", "kjfh_notices", ["city", "queued_at"])
     op.create_index("ix_kjfh_notices_uscc_queued_at", "kjfh_notices", ["uscc", "queued_at"])
     dead = sa.text("state = 'dead'")
