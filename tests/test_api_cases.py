@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -237,3 +238,18 @@ def test_a_new_case_says_where_it_is(quick: Api, desk: Bureau) -> None:
     assert quick.get(opened.headers["location"], desk.operator).status_code == 200
     assert quick.post("/v1/cases", desk.operator, {**body, "kind": "nothing"}).status_code == 422
     assert quick.post("/v1/cases", desk.operator, {**body, "parent": None}).status_code == 422
+
+
+@pytest.mark.parametrize("evidence", [{"uscc": "\u0000"}, {"uscc": "\ud800"}, {"uscc": "９１"}, {"uscc": 7}], ids=ascii)
+@pytest.mark.parametrize("kind", [("application", "submit"), ("incubator", "register_title")])
+def test_what_no_database_takes_is_refused(api: Api, bureau: Bureau, kind: tuple[str, str], evidence: Any) -> None:
+    body = {"kind": kind[0], "event": kind[1], "evidence": evidence}
+    for by in (bureau.operator, bureau.lead):
+        content = json.dumps(body).encode()
+        answer = api.client.post("/v1/cases", content=content, headers={**as_(by), "content-type": "application/json"})
+        assert answer.status_code in (403, 422), answer.text
+    assert api.client.get("/v1/cases/x%00", headers=as_(bureau.clerk)).status_code in (404, 422)
+    nul = api.client.post("/v1/cases/x%00/events/accept", json={}, headers=as_(bureau.clerk))
+    assert nul.status_code == 422
+    parent = {"kind": "change", "event": "report_change", "parent": "\u0000", "evidence": {}}
+    assert api.post("/v1/cases", bureau.operator, parent).status_code == 422

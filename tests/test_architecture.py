@@ -32,7 +32,8 @@ FLOORS = (
 )
 #: Library → the packages or modules of ours that may import it.
 HOMES = {
-    "sqlalchemy": ("store", "casework.workflow", "casework.acting", "casework.opening"),  # arguments are the host's engine and session
+    # arguments are the host's engine and session
+    "sqlalchemy": ("store", "casework.workflow", "casework.acting", "casework.opening"),
     "alembic": ("store.migrate", "store.migrations"),
     "transitions": ("rules.lifecycle",),
     "jinja2": ("notices.render",),

@@ -54,7 +54,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         "import", "template", "play", "demo", "tick", "verify",
         "policy check", "policy show", "policy graph", "policy diff", "policy coverage", "policy open-questions",
         "policy confirm",
-        "db upgrade", "db check", "db checkpoint", "db export",
+        "db upgrade", "db check", "db checkpoint", "db export", "db void-numbers",
         "run", "serve", "deliver", "docket", "lab", "calendar show", "calendar add", "calendar notices",
         "notice list", "notice show", "notice preview", "notice letter",
         "outbox list", "outbox show", "outbox retry", "outbox resend", "outbox discard", "outbox serve",

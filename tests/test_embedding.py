@@ -126,7 +126,7 @@ def intranet(sqlite_url: str) -> Iterator[tuple[str, str]]:
         session.add(fastapi_host.Person(number=1021, session="s3", name="王经办", role="tech_clerk", city="yuyao"))
     with serving(app) as url:
         yield url, case
-    app.state.workflow.close()
+    app.state.sessions.kw["bind"].dispose()
 
 
 def diary(url: str) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from kjfh_workflow import Actor, Conflict, InputError, NotAuthorised, NotFound, TransitionNotAllowed
+from kjfh_workflow import Actor, InputError, NotAuthorised, NotFound, RequestReused, TransitionNotAllowed
 from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, FileDamaged, FileInfected
 from kjfh_workflow.casework.receiving import FileTooLarge
 from kjfh_workflow.casework.scanning import CommandScanner
@@ -49,7 +49,7 @@ def read(office: Bureau, case: str, attachment: int) -> bytes:
 def rows(office: Bureau) -> tuple[int, int, int]:
     """How many files, parts and attachments are stored."""
     with office.workflow._database.reading() as tx:
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             tx.connection.execute(text(f"SELECT count(*) FROM kjfh_{table}")).scalar_one()
             for table in ("files", "file_parts", "attachments")
         )
@@ -159,7 +159,7 @@ def test_a_request_id_used_for_something_else_is_a_conflict(desk: Bureau, other:
             "change", "report_change", by=desk.operator, parent=incubator,
             evidence={"what": ["name"], "occurred_on": date(2021, 2, 1)},
         ).case  # fmt: skip
-    with pytest.raises(Conflict, match="another act"):
+    with pytest.raises(RequestReused, match="another act"):
         attach(desk, case, content, request_id="r-1", **more)
     assert rows(desk) == (1, 1, 1)
 
@@ -167,7 +167,7 @@ def test_a_request_id_used_for_something_else_is_a_conflict(desk: Bureau, other:
 def test_the_request_id_of_an_event_is_taken(desk: Bureau) -> None:
     case = desk.submit().case
     desk.workflow.perform(case, "accept", by=desk.clerk, request_id="r-1")
-    with pytest.raises(Conflict, match="another act"):
+    with pytest.raises(RequestReused, match="another act"):
         attach(desk, case, pdf(), request_id="r-1")
 
 

@@ -21,7 +21,7 @@ from kjfh_workflow.books import sheet
 from kjfh_workflow.books.table import Column, Table
 from kjfh_workflow.books.tenants import read_roster
 from kjfh_workflow.errors import IntakeError
-from kjfh_workflow.intake import archives, workbook
+from kjfh_workflow.intake import archives, rosters, workbook
 from kjfh_workflow.intake.file_names import plain_name
 from kjfh_workflow.intake.file_types import FileTypeRefused, type_of
 from kjfh_workflow.rules.facts import Facts
@@ -67,7 +67,8 @@ def test_a_character_that_nobody_sees_is_named_by_its_number(character: str) -> 
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", ".", "..", "...", ".pdf", ".htaccess", "x.", "CON", "con.pdf", "Nul.tar.pdf", "COM1.pdf", "lpt9", "com¹.pdf",
+    ["", " ", ".", "..", "...", ".pdf", ".htaccess", "x.", "CON", "con.pdf", "Nul.tar.pdf",
+     "COM1.pdf", "lpt9", "com¹.pdf",
      "a\nb.pdf", "a\tb.pdf", "证" * 80 + ".pdf", "x" * 241],
 )  # fmt: skip
 def test_names_that_mean_something_else_are_refused(name: str) -> None:
@@ -105,8 +106,10 @@ def test_a_hostile_name_stores_nothing(desk: Bureau) -> None:
     "content",
     [
         b"MZ\x90\0", b"\x7fELF\x02\x01", b"GIF89a\x01\0", b"Rar!\x1a\x07\0", b"\0" * 100, "说明".encode("utf-16"),
-        "说明".encode("gb18030"), b"\xff\xd8", b"%PD", b"a\x1b[2Jb", b"\xed\xa0\x80", "说".encode()[:2], b"PK\x05\x06" + b"\0" * 18,
-        packed({"x.exe": b"MZ"}), packed({"[Content_Types].xml": types_list("x")}), packed({"word/document.xml": b"<w/>"}),
+        "说明".encode("gb18030"), b"\xff\xd8", b"a\x1b[2Jb", b"\xed\xa0\x80",
+        "说".encode()[:2], b"PK\x05\x06" + b"\0" * 18,
+        packed({"x.exe": b"MZ"}), packed({"[Content_Types].xml": types_list("x")}),
+        packed({"word/document.xml": b"<w/>"}),
     ],
 )  # fmt: skip
 def test_what_is_none_of_the_kinds_is_refused_with_those_there_are(content: bytes) -> None:
@@ -115,8 +118,10 @@ def test_what_is_none_of_the_kinds_is_refused_with_those_there_are(content: byte
 
 @pytest.mark.parametrize(
     ("content", "name"),
-    [(pdf(), "x.png"), (png(), "x.pdf"), (jpeg(), "x.png"), (docx(), "x.xlsx"), (xlsx(), "x.docx"), (pdf(), "x.pdf.exe"),
-     (b"<html><script>alert(1)</script>", "x.html"), (b"<svg/>", "x.svg"), (pdf(), "pdf"), (SAMPLES["批复.ofd"][0], "x.zip")],
+    [(pdf(), "x.png"), (png(), "x.pdf"), (jpeg(), "x.png"), (docx(), "x.xlsx"), (xlsx(), "x.docx"),
+     (pdf(), "x.pdf.exe"),
+     (b"<html><script>alert(1)</script>", "x.html"), (b"<svg/>", "x.svg"), (pdf(), "pdf"),
+     (SAMPLES["批复.ofd"][0], "x.zip")],
 )  # fmt: skip
 def test_a_file_that_is_not_what_its_name_says_is_refused(content: bytes, name: str) -> None:
     assert "文件名却不是以" in refused(content, name)
@@ -163,14 +168,6 @@ def _with_sizes(content: bytes, size: int) -> bytes:
     return bytes(changed)
 
 
-BOMBS = {
-    "unpacks to much": lambda: _with_sizes(docx(), 2**32 - 2),
-    "unpacks to suspiciously much": lambda: docx({"word/media/x": b"\0" * (64 * _MEBIBYTE)}),
-    "many entries": lambda: docx({f"word/{number}": b"" for number in range(archives.MAX_ENTRIES)}),
-    "entries that share their bytes": lambda: _overlapping(),
-}
-
-
 def _overlapping() -> bytes:
     """One deflated block that many entries of the list point to (after D. Fifield)."""
     whole = docx({"word/media/x": b"\0" * (8 * _MEBIBYTE)})
@@ -182,6 +179,14 @@ def _overlapping() -> bytes:
     count = struct.unpack_from("<H", whole, end + 10)[0] + 60
     tail = struct.pack("<4sHHHHLLH", b"PK\x05\x06", 0, 0, count, count, len(entries) + len(again), start, 0)
     return whole[:start] + entries + again + tail
+
+
+BOMBS = {
+    "unpacks to much": lambda: _with_sizes(docx(), 2**32 - 2),
+    "unpacks to suspiciously much": lambda: docx({"word/media/x": b"\0" * (64 * _MEBIBYTE)}),
+    "many entries": lambda: docx({f"word/{number}": b"" for number in range(archives.MAX_ENTRIES)}),
+    "entries that share their bytes": _overlapping,
+}
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
@@ -239,10 +244,8 @@ def test_entities_in_any_part_are_refused(roster: Path, part: str) -> None:
     def change(name: str, xml: bytes) -> bytes:
         return _with_doctype(xml).encode() if name == part else xml
 
-    if part == "xl/sharedStrings.xml":
-        with zipfile.ZipFile(roster) as archive:
-            assert part in archive.namelist()
-    assert "XML 声明" in unreadable(repacked(roster, change))
+    texts = {"xl/sharedStrings.xml": _with_doctype(b"<sst/>").encode()} if part == "xl/sharedStrings.xml" else {}
+    assert "XML 声明" in unreadable(repacked(roster, change, texts))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -278,13 +281,10 @@ def test_too_many_cells_texts_and_styles_are_refused_before_they_are_read(
 
     assert "样式或部件过多" in unreadable(repacked(roster, styled))
 
-    def worded(name: str, xml: bytes) -> bytes:
-        many = b"<si><t>x</t></si>" * (workbook.MAX_CELLS + 1)
-        return xml.replace(b"</sst>", many + b"</sst>") if name == "xl/sharedStrings.xml" else xml
-
     roster.write_bytes(content)
     monkeypatch.setattr(archives, "MAX_RATIO", 10**6)
-    assert "个单元格" in unreadable(repacked(roster, worded))
+    texts = b"<sst>" + b"<si><t>x</t></si>" * (workbook.MAX_CELLS + 1) + b"</sst>"
+    assert "个单元格" in unreadable(repacked(roster, lambda _, xml: xml, {"xl/sharedStrings.xml": texts}))
 
 
 def test_a_roster_of_many_entries_is_refused(roster: Path) -> None:
@@ -328,8 +328,8 @@ def test_a_link_to_another_workbook_is_not_followed(roster: Path, tmp_path: Path
         (lambda text: text.replace("电子信息", "电子\ufeff信息", 1).encode(), "控制字符"),
         (lambda text: text.replace("电子信息", "=HYPERLINK(1)", 1).encode(), ""),
         (lambda text: text.encode() + b'"', "CSV"),
-        (lambda text: b"x," * 2_000_000, ""),
-        (lambda text: b"x" * 200_000, ""),
+        (lambda _: b"x," * 2_000_000, ""),
+        (lambda _: b"x" * 200_000, ""),
     ],
 )
 def test_a_csv_in_no_known_encoding_or_with_hidden_characters_is_refused(
@@ -343,6 +343,17 @@ def test_a_csv_in_no_known_encoding_or_with_hidden_characters_is_refused(
         assert read_roster(path)[0].tenant.field == "=HYPERLINK(1)", "a text like any other"
 
 
+def test_of_very_many_problems_only_the_first_are_told(tmp_path: Path, desk: Bureau) -> None:
+    path = as_csv(tmp_path / "tenants.csv", [dict(firm, founded_on="?") for firm in firms(1)] * 3_000)
+    said = unreadable(path).splitlines()
+    assert len(said) == rosters.MOST_PROBLEMS + 1
+    assert "只列出前1000处" in said[-1]
+    _, incubator = desk.recognised()
+    with pytest.raises(IntakeError) as error:
+        desk.workflow.books.import_tenants(incubator, [{"name": "x"}] * 3_000, by=desk.operator)
+    assert len(error.value.problems) < rosters.MOST_PROBLEMS + 20
+
+
 # ---- names and ids ---------------------------------------------------------------------------------------------------
 
 HIDDEN = ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u061c", "\u3164", "\0", "\x85", "\U000e0041"]
@@ -354,8 +365,9 @@ def test_nobody_is_called_or_numbered_with_characters_that_nobody_sees(character
         check_id(f"wang{character}", "an actor's id")
     with pytest.raises(ValueError, match="visible"):
         Actor.of("wang", "tech_clerk", "yuyao", name=f"王{character}")
-    with pytest.raises(ValueError, match="控制字符|不能含有|18位"):
-        check_uscc(YUYAO_USCC[:9] + character + YUYAO_USCC[9:])
+    if not character.isspace():  # blanks in a code mean nothing
+        with pytest.raises(ValueError, match="控制字符"):
+            check_uscc(YUYAO_USCC[:9] + character + YUYAO_USCC[9:])
 
 
 @pytest.mark.parametrize("code", [YUYAO_USCC.replace("A", "А"), YUYAO_USCC.replace("0", "О", 1), YUYAO_USCC[:-1] + "Ρ"])
@@ -380,7 +392,7 @@ def submitted_as(desk: Bureau, override: dict[str, Any]) -> set[tuple[str, str]]
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [(f"facts.{field}", f"余姚{character}公司") for character in HIDDEN for field in ("operator.name", "tenants.0.name")]
+    [(f"facts.{name}", f"余姚{one}公司") for one in HIDDEN for name in ("operator.name", "tenants.0.name")]
     + [("facts.mentors.0.name", "张\u202e三"), ("facts.staff.0.name", "李\0四"), ("facts.staff.0.name", "\ud800")],
 )  # fmt: skip
 def test_a_name_with_a_hidden_character_is_refused_where_it_stands(desk: Bureau, field: str, value: str) -> None:
@@ -426,8 +438,6 @@ def test_a_name_like_a_template_stays_a_name_in_notices_letters_and_refusals(des
         letter = desk.workflow.mail_room.letter(notice["id"], reader=None)
         said = "\n".join(paragraph.text for paragraph in word.Document(io.BytesIO(letter.body)).paragraphs)
         assert TRICKS in said
-    [(_, message)] = submitted_as(desk, {"operator.name": TRICKS + "\u202e"})
-    assert "控制字符" in message
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x")'])

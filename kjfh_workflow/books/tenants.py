@@ -27,7 +27,7 @@ from kjfh_workflow.errors import (
     WorkflowError,
 )
 from kjfh_workflow.intake.columns import TENANTS
-from kjfh_workflow.intake.rosters import read_records
+from kjfh_workflow.intake.rosters import MOST_PROBLEMS, read_records
 from kjfh_workflow.intake.tables import Meter, Progress, Source
 from kjfh_workflow.policy.vocabulary import CaseKind, Field
 from kjfh_workflow.policy.wording import explain
@@ -118,6 +118,9 @@ def listed(rows: Iterable[tuple[str, dict[str, Any]]], headings: dict[str, str] 
     found: dict[str, Listed] = {}
     problems: list[Problem] = []
     for place, row in rows:
+        if len(problems) >= MOST_PROBLEMS:
+            problems.append(Problem("", "", f"问题过多，只列出前{len(problems)}处；请先改正这些"))
+            break
         try:
             tenant = Tenant.model_validate(row, context=ENTERING)
         except ValidationError as error:

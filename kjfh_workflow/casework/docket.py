@@ -156,7 +156,7 @@ def docket(office: Office, tx: CoreTransaction, reader: Actor | None, days: int,
     until = moment.today + timedelta(days=days)
     reads = reads_of(reader)
     found: list[Item] = []
-    for case in cases_due(tx, reads, until, city, _silent_places(office.catalog)):
+    for case in cases_due(tx, reads, until, city, silent_places(office.catalog)):
         found += _items(office, tx, case, until, moment)
     found.sort(key=_place)
     return Docket(moment.now, moment.today, until, tuple(found), tuple(_failing(tx, reads, city)))
@@ -173,7 +173,7 @@ def _failing(tx: CoreTransaction, reads: Reads, city: str) -> Iterator[Failing]:
             yield Failing(row["case_id"], row["timer"], row["alarm"], row["error"])
 
 
-def _silent_places(catalog: Catalog) -> Iterator[Place]:
+def silent_places(catalog: Catalog) -> Iterator[Place]:
     """Where a clock that has passed has neither decided nor nags: it runs on without an alarm."""
     for pack in catalog:
         for kind, machine in pack.machines.items():

@@ -6,120 +6,40 @@ What the rows say is ``queries``'; how forms are drawn, ``forms``'s; the past an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from kjfh_workflow.casework import finding, queries
+from kjfh_workflow.books.desk import Past
+from kjfh_workflow.casework import finding, queries, shown
+from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, attachment_of
 from kjfh_workflow.casework.forms import FormField, Scene, form_of
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import with_overdue_alarms_rung
 from kjfh_workflow.casework.queries import CaseView, Possible
+from kjfh_workflow.casework.shown import (
+    AwardShown,
+    ClockShown,
+    EvaluationShown,
+    MaterialShown,
+    NoticeShown,
+    Pinned,
+)
 from kjfh_workflow.casework.story import Story, story_of
 from kjfh_workflow.casework.timeline import Entry, timeline_of
-from kjfh_workflow.casework.wording import RowWords, proof, row_in_words
-from kjfh_workflow.clock import local_date
+from kjfh_workflow.casework.wording import RowWords, row_in_words
 from kjfh_workflow.errors import Conflict, Refusal
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW
-from kjfh_workflow.rules.award_status import Award, awards_of
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import first_overdue
-from kjfh_workflow.rules.criteria import Assessed, Evaluation, LeftOut
 from kjfh_workflow.rules.facts import Facts
-from kjfh_workflow.store import cases
+from kjfh_workflow.store import cases, files
 from kjfh_workflow.store.database import CoreTransaction, Database
 from kjfh_workflow.store.finding import rows_of
 
 #: How often a case that moves while it is read is read again.
 _TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """The document that the case is decided by."""
-
-    version: str
-    title: str
-    document_no: str
-    contact: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class MaterialShown:
-    """One item of the checklist."""
-
-    id: str
-    label: str
-    required: bool
-    handed_in: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CriterionShown:
-    """One criterion, and what it says."""
-
-    assessed: Assessed
-    result_label: str
-    modifier_label: str
-    status_label: str
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationShown:
-    """All criteria on one day."""
-
-    on: date
-    criteria: tuple[CriterionShown, ...]
-    left_out: tuple[LeftOut, ...]
-    warnings: tuple[str, ...]
-    contradictions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClockShown:
-    """One running clock."""
-
-    timer: str
-    label: str
-    side: str
-    side_label: str
-    due: date
-    overdue: bool
-    #: 0 on the last day itself, negative once it has passed.
-    days_left: int
-    provisional: bool
-    article: str
-    #: How the date was found, in words; and by which edition of the calendar.
-    proof: str
-    calendar: str
-
-
-@dataclass(frozen=True, slots=True)
-class AwardShown:
-    """One award of the title."""
-
-    award: Award
-    kind_label: str
-    status_label: str
-    level_label: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeShown:
-    """One notice of the case."""
-
-    id: str
-    notice: str
-    label: str
-    number: str
-    subject: str
-    role: str
-    role_label: str
-    queued_at: datetime
-    on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +64,6 @@ class Dossier:
 
     case: Case
     words: RowWords
-    opened_on: date
     policy: Pinned
     facts: Facts | None
     materials: tuple[MaterialShown, ...]
@@ -155,6 +74,7 @@ class Dossier:
     awards: tuple[AwardShown, ...]
     timeline: tuple[Entry, ...]
     notices: tuple[NoticeShown, ...]
+    files: tuple[Attachment, ...]
     bans: list[dict[str, Any]]
     #: As in lists.
     parent: dict[str, Any] | None
@@ -196,6 +116,42 @@ def read(office: Office, database: Database, case_id: str, reader: Actor) -> Dos
     raise Conflict(f"{case_id} moved every time it was read")
 
 
+@dataclass(frozen=True, slots=True)
+class PastShown:
+    """A case as it was."""
+
+    case: Case
+    words: RowWords
+    #: The day that is looked at, and the day of the last act until then.
+    day: date
+    changed_on: date
+    policy: Pinned
+    clocks: tuple[ClockShown, ...]
+    story: Story
+    awards: tuple[AwardShown, ...]
+
+
+def past(office: Office, found: Past, day: date, reader: Actor) -> PastShown:
+    """A case as it was on *day*, in words."""
+    case = found.case
+    pack = office.pack_of(case)
+    return PastShown(
+        case=case,
+        words=_words(office, case),
+        day=day,
+        changed_on=found.changed_on,
+        policy=shown.pinned(pack),
+        clocks=tuple(shown.clocks(pack, case, found.clocks, day)),
+        story=story_of(pack, case, official=reader.is_official),
+        awards=tuple(shown.awards(pack, case)),
+    )
+
+
+def _words(office: Office, case: Case) -> RowWords:
+    row = {"city": case.city, "policy": case.policy, "kind": case.kind, "type": case.type, "state": case.state}
+    return row_in_words(office.catalog, {**row, "level": case.level})
+
+
 def _parent(tx: CoreTransaction, case: Case) -> Case | None:
     return cases.load(tx, case.parent) if case.parent else None
 
@@ -209,21 +165,20 @@ def _shown(office: Office, tx: CoreTransaction, view: CaseView, moment: Moment, 
     case, official = view.case, reader.is_official
     pack = office.pack_of(case)
     parent = rows_of(tx, [case.parent]) if case.parent else []
-    row = {"city": case.city, "policy": case.policy, "kind": case.kind, "type": case.type, "state": case.state}
     return Dossier(
         case=case,
-        words=row_in_words(office.catalog, {**row, "level": case.level}),
-        opened_on=date.fromisoformat(case.memory["opened_on"]),
-        policy=_pinned(pack),
+        words=_words(office, case),
+        policy=shown.pinned(pack),
         facts=view.facts,
-        materials=tuple(_materials(pack, case)) if view.facts else (),
-        computed=_evaluated(pack, view.evaluation),
-        decided=_evaluated(pack, view.decided),
-        clocks=tuple(_clocks(pack, view, moment)),
+        materials=tuple(shown.materials(pack, case)) if view.facts else (),
+        computed=shown.evaluated(pack, view.evaluation),
+        decided=shown.evaluated(pack, view.decided),
+        clocks=tuple(shown.clocks(pack, case, view.clocks, moment.today)),
         story=story_of(pack, case, official=official),
-        awards=tuple(_awards(pack, case)),
+        awards=tuple(shown.awards(pack, case)),
         timeline=timeline_of(pack, case, view.timeline, official=official),
-        notices=tuple(_notices(pack, view)),
+        notices=tuple(shown.notices(pack, view.notices)),
+        files=tuple(attachment_of(pack, row) for row in files.of_case(tx, case.id, limit=MOST_FILES)),
         bans=[{**ban, "city_label": _city(office, ban["city"])} for ban in view.bans],
         parent=next(iter(finding.in_words(office, tx, parent)), None),
         children=finding.in_words(office, tx, view.children),
@@ -237,73 +192,6 @@ def _shown(office: Office, tx: CoreTransaction, view: CaseView, moment: Moment, 
 def _city(office: Office, city: str) -> str:
     known = city in office.catalog.cities
     return office.catalog.latest(city).identity.city_label if known else city
-
-
-def _pinned(pack: PolicyPack) -> Pinned:
-    identity = pack.identity
-    return Pinned(pack.version, identity.title, identity.document_no, identity.contact, pack.digest)
-
-
-def _materials(pack: PolicyPack, case: Case) -> Iterable[MaterialShown]:
-    for one in pack.identity.materials:
-        yield MaterialShown(one.id, one.label, one.required, one.id in case.materials)
-
-
-def _evaluated(pack: PolicyPack, evaluation: Evaluation | None) -> EvaluationShown | None:
-    if evaluation is None:
-        return None
-    words = pack.words
-    criteria = (
-        CriterionShown(
-            one, words("results", one.result), words("modifiers", one.modifier), words("statuses", one.status)
-        )
-        for one in evaluation.criteria
-    )
-    return EvaluationShown(
-        evaluation.on, tuple(criteria), evaluation.left_out, evaluation.warnings, evaluation.contradictions
-    )
-
-
-def _clocks(pack: PolicyPack, view: CaseView, moment: Moment) -> Iterable[ClockShown]:
-    timers = pack.machines[view.case.kind].timer_of
-    for name, clock in sorted(view.clocks.items(), key=lambda item: (item[1].due, item[0])):
-        timer = timers[name]
-        yield ClockShown(
-            timer=name,
-            label=timer.label,
-            side=timer.side,
-            side_label=pack.words("sides", timer.side),
-            due=clock.due,
-            overdue=moment.today > clock.due,
-            days_left=(clock.due - moment.today).days,
-            provisional=clock.deadline.provisional,
-            article=clock.article,
-            proof=proof(pack, clock),
-            calendar=clock.deadline.calendar,
-        )
-
-
-def _awards(pack: PolicyPack, case: Case) -> Iterable[AwardShown]:
-    for award in awards_of(case.memory).values():
-        level = pack.words("levels", award.level) if award.level else ""
-        labels = pack.words("awards", award.kind), pack.words("award_statuses", award.status)
-        yield AwardShown(award, *labels, level)
-
-
-def _notices(pack: PolicyPack, view: CaseView) -> Iterable[NoticeShown]:
-    for row in view.notices:
-        known = pack.identity.notices.get(row["notice"])
-        yield NoticeShown(
-            id=row["id"],
-            notice=row["notice"],
-            label=known.label if known else row["notice"],
-            number=row["number"] or "",
-            subject=row["subject"],
-            role=row["role"],
-            role_label=pack.words("roles", row["role"]),
-            queued_at=row["queued_at"],
-            on=local_date(row["queued_at"]),
-        )
 
 
 # ---- what may happen -----------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class FilesDesk:
         """
         with self._database.reading() as tx:
             pack = self._office.pack_of(load_readable(tx, case, reader))
-            return [_attachment(pack, row) for row in files.of_case(tx, case, after=after, limit=limit)]
+            return [attachment_of(pack, row) for row in files.of_case(tx, case, after=after, limit=limit)]
 
     def open(self, case: str, attachment_id: int, *, reader: Actor | None) -> tuple[Attachment, Iterator[bytes]]:
         """An attachment and its content, piece by piece.
@@ -205,7 +205,7 @@ class FilesDesk:
             row = files.attached(tx, case, attachment_id) if 0 < attachment_id <= _LAST_ID else None
             if row is None:
                 raise NotFound(f"case {case!r} has no attachment {attachment_id}")
-            return _attachment(pack, row), self._content(row["sha256"], row["size"])
+            return attachment_of(pack, row), self._content(row["sha256"], row["size"])
 
     # ---- what stands behind them -------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class FilesDesk:
         """
         row = files.by_request(tx, request_id)
         if row is not None and row["request_digest"] == digest:
-            return _attachment(self._office.pack_of(load_readable(tx, row["case_id"], by)), row)
+            return attachment_of(self._office.pack_of(load_readable(tx, row["case_id"], by)), row)
         if row or any(
             found(tx, request_id) for found in (history.by_request, rounds.by_request, books.misconduct_by_request)
         ):
@@ -247,7 +247,7 @@ class FilesDesk:
             "attached_by_name": by.name,
             "role": role,
         }
-        return _attachment(pack, files.attach(tx, {**row, **values}))
+        return attachment_of(pack, files.attach(tx, {**row, **values}))
 
     def _content(self, digest: str, size: int) -> Iterator[bytes]:
         hashed, left, number = sha256(), size, 0
@@ -264,7 +264,8 @@ class FilesDesk:
             yield part
 
 
-def _attachment(pack: PolicyPack, row: Mapping[str, Any]) -> Attachment:
+def attachment_of(pack: PolicyPack, row: Mapping[str, Any]) -> Attachment:
+    """An attachment, from its row and its case's pack."""
     label = next((one.label for one in pack.identity.materials if one.id == row["material"]), "")
     return Attachment(
         id=row["id"],

@@ -6,7 +6,7 @@ Which rows there are, and in which order, is ``store.finding``'s.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from kjfh_workflow.errors import InputError, NotFound, Problem
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind, Level
 from kjfh_workflow.policy.wording import nearest
-from kjfh_workflow.rules.case import Actor, Reads
+from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.store import cases
 from kjfh_workflow.store import finding as rows
@@ -26,6 +26,8 @@ from kjfh_workflow.store.database import CoreTransaction
 #: So many cases are read at once.
 _BATCH = 500
 _LONGEST_TEXT = 100
+#: The kinds of case that are at a level: titles, and what was recommended for a higher one.
+_WITH_LEVEL = (CaseKind.INCUBATOR, CaseKind.PROMOTION)
 #: The years in which a case may have changed.
 _FIRST_YEAR, _LAST_YEAR = 1949, 2200
 
@@ -53,8 +55,12 @@ def listed(
         InputError: for anything that cannot be searched for.
     """
     _check(office.catalog, wanted)
-    reads = reader.reads() if reader else Reads(everything=True)
-    return in_words(office, tx, rows.find(tx, reads, wanted, sort=sort, after=after, limit=limit))
+    # Indexes on states and ids have the kind before them: only the kinds that can have what is wanted are walked.
+    if wanted.state and not wanted.kind:
+        wanted = replace(wanted, kind=_kinds_with(office.catalog, {*_several(wanted.state)}))
+    elif wanted.level and not wanted.kind:
+        wanted = replace(wanted, kind=_WITH_LEVEL)
+    return in_words(office, tx, rows.find(tx, reads_of(reader), wanted, sort=sort, after=after, limit=limit))
 
 
 def in_words(office: Office, tx: CoreTransaction, listed_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -116,6 +122,11 @@ def _of_instant(instant: datetime | None) -> Iterator[Problem]:
         yield Problem("changed_since", "", "must say its offset from UTC")
     elif not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
         yield Problem("changed_since", "", f"must lie between {_FIRST_YEAR} and {_LAST_YEAR}")
+
+
+def _kinds_with(catalog: Catalog, states: set[str]) -> list[str]:
+    """The kinds of case that have one of these states."""
+    return sorted({kind for pack in catalog for kind, machine in pack.machines.items() if states & {*machine.states}})
 
 
 def _several(value: Any) -> list[str]:

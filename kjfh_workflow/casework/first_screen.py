@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from kjfh_workflow.casework.docket import _silent_places as silent_places
+from kjfh_workflow.casework.docket import silent_places
 from kjfh_workflow.casework.finding import in_words
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.errors import NotFound, WorkflowError

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
 
-from kjfh_workflow.intake.columns import TENANTS
+from kjfh_workflow.intake.columns import TENANTS, Kind
 from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import (
@@ -44,19 +44,12 @@ _UNGRADED = (Ungraded.NOT_ORGANISED, Ungraded.DEFERRED, Ungraded.REFUSED)
 _SHORT = 200
 _YUAN, _AREA = "元", "平方米"
 #: A JSON schema's type → what it is filled with.
-_SHAPES: Mapping[str, Shape] = {
-    "number": "decimal",
-    "integer": "integer",
-    "boolean": "yes_no",
-    "array": "texts",
-    "object": "table",
-}
-_OWN_SHAPES: Mapping[str, Shape] = {
-    Field.FACTS: "facts",
-    Field.OVERRIDE: "paths",
-    Field.REPORT: "report",
-    Field.USCC: "uscc",
-}
+_SHAPES: dict[str, Shape] = {
+    "number": "decimal", "integer": "integer", "boolean": "yes_no", "array": "texts", "object": "table",
+}  # fmt: skip
+_OWN_SHAPES: dict[str, Shape] = {
+    Field.FACTS: "facts", Field.OVERRIDE: "paths", Field.REPORT: "report", Field.USCC: "uscc",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +98,9 @@ class Scene:
 
 
 def form_of(scene: Scene, edge: Edge) -> tuple[FormField, ...]:
-    """The fields of an event, in the order in which the pack names them."""
-    return tuple(_field(scene, edge, Field(name), required=required) for name, required in edge.fields.items())
+    """The fields of an event, in the order in which the pack names them; no scores where there is no scorecard."""
+    drawn = (_field(scene, edge, Field(name), required=required) for name, required in edge.fields.items())
+    return tuple(field for field in drawn if field.fields or field.name != Field.SCORES)
 
 
 def _field(scene: Scene, edge: Edge, name: Field, *, required: bool) -> FormField:
@@ -117,7 +111,7 @@ def _field(scene: Scene, edge: Edge, name: Field, *, required: bool) -> FormFiel
         label=words("fields", name),
         shape=_OWN_SHAPES.get(name, plain.shape),
         unit=words("units", LengthUnit.WORKING_DAYS) if name is Field.WORKING_DAYS else plain.unit,
-        fields=tuple(replace(part, label=_part_label(scene.pack, name, part.name)) for part in plain.fields),
+        fields=tuple(_part(scene.pack, name, part) for part in plain.fields),
     )
     special = _SPECIAL.get(name)
     return special(scene, edge, drawn) if special else drawn
@@ -166,17 +160,23 @@ def _unit(name: str) -> str:
     return _AREA if name.endswith("_m2") else ""
 
 
-def _part_label(pack: PolicyPack, field: Field, part: str) -> str:
-    if field is Field.TENANT and (column := next((c for c in TENANTS.columns if c.field == part), None)):
-        return column.label
-    return pack.words("parts", part) if pack.words.has("parts", part) else pack.words("fields", part)
+def _part(pack: PolicyPack, field: Field, part: FormField) -> FormField:
+    """A part of a table, with its word; a tenant's stand with those of the application form."""
+    if field is Field.TENANT and (column := next((c for c in TENANTS.columns if c.field == part.name), None)):
+        shape: Shape = "uscc" if column.kind is Kind.USCC else part.shape
+        return replace(part, label=column.label, shape=shape, choices=tuple(Choice(one, one) for one in column.options))
+    known = pack.words.has("parts", part.name)
+    return replace(part, label=pack.words("parts" if known else "fields", part.name))
 
 
 # ---- what there is to choose from ----------------------------------------------------------------------------------
 
 
 def _with(field: FormField, choices: Iterable[Choice], *, closed: bool = True, several: bool = False) -> FormField:
-    return replace(field, shape="choices" if several else "choice", choices=tuple(choices), closed=closed)
+    longest = None if closed else field.longest
+    return replace(
+        field, shape="choices" if several else "choice", longest=longest, choices=tuple(choices), closed=closed
+    )
 
 
 def _types(scene: Scene, _: Edge, field: FormField) -> FormField:

@@ -34,7 +34,7 @@ from kjfh_workflow.rules.decision import decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.rules.refusing import refusal
-from kjfh_workflow.store import cases, history, registry, rounds, timers
+from kjfh_workflow.store import cases, files, history, registry, rounds, timers
 from kjfh_workflow.store.database import Transaction
 
 
@@ -101,6 +101,8 @@ def open_case(
     # The operator's row is held: a ban and a submission of one operator queue up, and so do two submissions. An
     # operator that is not yet known has neither a ban nor a case.
     uscc = actor.uscc if Role.APPLICANT in actor.roles else str(evidence.get(Field.USCC, "")).strip().upper()
+    if not (uscc.isascii() and uscc.isprintable()):
+        uscc = ""  # no code, and nothing that a database takes; the evidence itself is refused further on
     if parent_id:
         cases.load(tx, parent_id, lock=True)
     else:
@@ -292,6 +294,6 @@ def _answered(tx: Transaction, request: Request) -> Outcome | None:
     row = history.by_request(tx, request.id)
     if row is not None and row.request_digest != request.digest:
         raise RequestReused(f"request id {request.id!r} was used for another act")
-    if row is None and rounds.by_request(tx, request.id):
+    if row is None and (rounds.by_request(tx, request.id) or files.made_by_request(tx, request.id)):
         raise RequestReused(f"request id {request.id!r} was used for another act")
     return Outcome.of(row) if row else None

@@ -165,18 +165,19 @@ def _told(evidence: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(pack: PolicyPack, evidence: Mapping[str, Any]) -> Iterator[Said]:
+    """What was asked for; what the program noted beside it is for those who prove the books."""
     for name, value in evidence.items():
-        yield Said(name, pack.words("fields", name), value, _in_words(pack, name, value))
+        if name in set(Field):
+            yield Said(name, pack.words("fields", name), value, _in_words(pack, Field(name), value))
 
 
-def _in_words(pack: PolicyPack, name: str, value: Any) -> str:
-    section = _CODED.get(Field(name)) if name in set(Field) else None
-    if section:
+def _in_words(pack: PolicyPack, name: Field, value: Any) -> str:
+    if section := _CODED.get(name):
         codes = value if isinstance(value, list) else [value]
         return "、".join(pack.words(section, code) for code in codes)
-    if name == Field.TYPE and value in pack.identity.types:
+    if name is Field.TYPE and value in pack.identity.types:
         return pack.identity.types[value].label
-    if name == Field.MATERIALS:
+    if name is Field.MATERIALS:
         labels = {one.id: one.label for one in pack.identity.materials}
         return "、".join(labels.get(material, material) for material in value)
     return ""

@@ -66,6 +66,8 @@ def who(pack: PolicyPack, role: str, name: str) -> str:
 def remarks(evidence: Mapping[str, Any]) -> str:
     """What was said with an act, in one line."""
     texts = [str(evidence[key]) for key in REMARKS if key in evidence]
+    if "was" in evidence:  # a clock that was counted again
+        texts.append(f"{evidence['source']}，原截止日{evidence['was']}")
     return "；".join([*texts, *evidence.get(Field.MISSING, ())])
 
 

@@ -15,12 +15,12 @@ from kjfh_workflow import canonical
 from kjfh_workflow.books.desk import Past
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.queries import CaseView, Possible
+from kjfh_workflow.casework.wording import event_label, proof, remarks, row_in_words, timer_label, who
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.output import print_table
 from kjfh_workflow.clock import local_date
-from kjfh_workflow.errors import NotFound
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import RefusalCode
+from kjfh_workflow.policy.vocabulary import RefusalCode, Role
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
 
@@ -29,24 +29,10 @@ def print_cases(workflow: Workflow, rows: Iterable[dict[str, Any]], title: str =
     """A table of cases, in people's words."""
     shown = []
     for row in rows:
-        city, kind, label, state, level = _in_words(workflow, row)
-        shown.append((row["id"], city, kind, label, row["name"], state, level, row["opened_on"]))
+        words = row_in_words(workflow.catalog, row)
+        labels = words.city_label, words.kind_label, words.type_label
+        shown.append((row["id"], *labels, row["name"], words.state_label, words.level_label, row["opened_on"]))
     print_table(title, ("编号", "城市", "类别", "类型", "单位", "状态", "级别", "立案日期"), shown)
-
-
-def _in_words(workflow: Workflow, row: dict[str, Any]) -> tuple[str, str, str, str, str]:
-    """City, kind, type, state and level; by their short names where the pack's folder is gone."""
-    try:
-        pack = workflow.catalog.pinned(row["city"], row["policy"])
-    except NotFound:
-        return row["city"], row["kind"], row["type"], row["state"], row["level"]
-    return (
-        pack.identity.city_label,
-        pack.words("kinds", row["kind"]),
-        pack.identity.types[row["type"]].label,
-        pack.machines[row["kind"]].states[row["state"]].label,
-        pack.words("levels", row["level"]) if row["level"] else "",
-    )
 
 
 def print_view(workflow: Workflow, view: CaseView) -> None:
@@ -98,16 +84,9 @@ def _print_head(pack: PolicyPack, case: Case, state_label: str) -> None:
 
 def _print_clocks(pack: PolicyPack, case: Case, clocks: Mapping[str, Clock]) -> None:
     timers = pack.machines[case.kind].timer_of
-    rows = [(timers[name].label, clock.due, _proof(pack, clock)) for name, clock in clocks.items()]
+    rows = [(timers[name].label, clock.due, proof(pack, clock)) for name, clock in clocks.items()]
     if rows:
         print_table("期限", ("名称", "到期日", "计算"), rows)
-
-
-def _proof(pack: PolicyPack, clock: Clock) -> str:
-    """How a date was found, with its sources."""
-    counted = clock.in_words(pack.words("units", clock.deadline.unit))
-    article = f"{clock.article}；" if clock.article else ""
-    return f"{counted}（{article}放假安排：{clock.deadline.calendar}）"
 
 
 def _print_facts(view: CaseView) -> None:
@@ -197,26 +176,20 @@ def _print_years(pack: PolicyPack, case: Case) -> None:
 
 def print_timeline(pack: PolicyPack, view: CaseView) -> None:
     """What happened, by whom, under which article."""
-    machine = pack.machines[view.case.kind]
-    rows = []
+    kind, rows = view.case.kind, []
     for row in view.timeline:
-        label = machine.events.get(row.event) or pack.words("alarms", row.event)
-        target = machine.states[row.target].label if row.target != row.source else "—"
-        who = row.actor_name if row.role == "timer" else f"{row.actor_name}（{pack.words('roles', row.role)}）"
-        rows.append((row.version, row.legal_on, label, who, target, row.article, _remarks(row.evidence)))
+        name = timer_label(pack, kind, row.actor_name) if row.role == Role.TIMER else row.actor_name
+        target = pack.state_label(kind, row.target) if row.target != row.source else "—"
+        said = remarks(canonical.loads(row.evidence))
+        label = event_label(pack, kind, row.event)
+        rows.append((row.version, row.legal_on, label, who(pack, row.role, name), target, row.article, said))
     print_table("办理经过", ("序", "日期", "事件", "经办", "转入", "条款", "内容"), rows)
-
-
-def _remarks(evidence: str) -> str:
-    said = canonical.loads(evidence)
-    texts = [said[key] for key in ("reason", "finding", "opinion", "ground", "statement") if key in said]
-    return "；".join([*texts, *said.get("missing", ())])
 
 
 def print_possible(pack: PolicyPack, possible: dict[str, list[Possible]]) -> None:
     """One table: each event for whoever it belongs to; for one user, every event of the state."""
     rows = []
-    for who, events in possible.items():
+    for holder, events in possible.items():
         for event in events:
             if len(possible) > 1 and [r.code for r in event.refusals] == [RefusalCode.NOT_AUTHORISED]:
                 continue  # it stands in the row of whose it is
@@ -226,7 +199,9 @@ def print_possible(pack: PolicyPack, possible: dict[str, list[Possible]]) -> Non
             )
             why = [str(refusal) for refusal in event.refusals] or [point.message for point in event.open_points]
             allowed = "可以" if event.allowed else "不可"
-            rows.append((pack.words("roles", who), f"{event.label}（{event.event}）", allowed, needs, "\n".join(why)))
+            rows.append(
+                (pack.words("roles", holder), f"{event.label}（{event.event}）", allowed, needs, "\n".join(why))
+            )
     if rows:
         print_table("下一步", ("由谁", "事件", "", "需提供", "原因或待答"), rows)
 

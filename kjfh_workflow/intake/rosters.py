@@ -19,6 +19,8 @@ from kjfh_workflow.intake.workbook import Row
 
 #: A title may stand above the headings.
 _HEADINGS_WITHIN = 5
+#: Nobody reads more; what is wrong in every row is wrong in the first.
+MOST_PROBLEMS = 1_000
 _TOTAL = re.compile(rf"(?:{'|'.join(TOTALS)})[\d,.]*[家人名户个位条]?")
 
 
@@ -57,6 +59,9 @@ def read_records(roster: Roster, sheet: Sheet) -> Records:
     bound = _bind(roster, headings, top, sheet.row(number), found)
     named = {index for index, cell in enumerate(top) if not is_blank(cell)}
     for row_number, row in sheet.rows[start + 1 :]:
+        if len(found.problems) >= MOST_PROBLEMS:
+            found.problems.append(Problem(sheet.place, "", f"问题过多，只列出前{len(found.problems)}处；请先改正这些"))
+            break
         place = sheet.row(row_number)
         if total := _total(row):
             found.problems.append(Problem(place, "", f"“{total}”行请删除；总数由系统按名单逐条计算"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kjfh_workflow.errors import IntakeError, Problem
 from kjfh_workflow.intake.values import is_blank
-from kjfh_workflow.intake.workbook import Row, Workbook
+from kjfh_workflow.intake.workbook import LAST_COLUMN, Row, Workbook
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_ROWS = 100_000
@@ -105,7 +105,12 @@ class Source:
         first = text.partition("\n")[0]
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",\t;", key=first.count), strict=True)
         try:
-            yield from reader
+            for row in reader:
+                if len(row) > LAST_COLUMN and any(cell.strip() for cell in row[LAST_COLUMN:]):
+                    raise _refused(
+                        self._path, f"第{reader.line_num}行超过{LAST_COLUMN}列；请核对分隔符，或删除多余的列"
+                    )
+                yield row[:LAST_COLUMN]
         except csv.Error as error:
             raise _refused(
                 self._path, f"第{reader.line_num}行附近不是完好的 CSV（{error}）；请用电子表格软件重新导出"

@@ -29,7 +29,7 @@ MAX_OTHER_ELEMENTS = 300_000
 #: A spreadsheet has no more rows; a file that claims more is not followed.
 _LAST_ROW = 1_048_576
 #: Cells further right are not looked at.
-_LAST_COLUMN = 64
+LAST_COLUMN = 64
 
 _OLE = b"\xd0\xcf\x11\xe0"
 _TAGS = re.compile(rb"<(?:\w+:)?(row|f)[\s/>]|<!(DOCTYPE|ENTITY)")
@@ -179,7 +179,7 @@ class Workbook:
 def _cells(sheet: Any, *, values_only: bool) -> Iterator[Sequence[Any]]:
     # Some programs write a wrong extent; without it every row is read.
     sheet.reset_dimensions()
-    rows: Iterator[Sequence[Any]] = sheet.iter_rows(max_col=_LAST_COLUMN, values_only=values_only)
+    rows: Iterator[Sequence[Any]] = sheet.iter_rows(max_col=LAST_COLUMN, values_only=values_only)
     return rows
 
 

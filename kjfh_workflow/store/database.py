@@ -178,7 +178,8 @@ class Database:
             WorkflowError: saying what to do.
         """
         with self.engine.connect() as connection:
-            if connection.get_isolation_level() == "AUTOCOMMIT":
+            driver: Any = connection.connection.driver_connection
+            if getattr(driver, "autocommit", None) is True:  # SQLite's begins and commits as it is told
                 raise WorkflowError(
                     "the engine's connections commit each statement by themselves (AUTOCOMMIT): acts need transactions"
                 )

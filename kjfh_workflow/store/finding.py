@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, func, or_, select, union_all
 
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.vocabulary import CaseKind
@@ -33,6 +33,7 @@ SORTS = ("id", "-id", "changed_at", "-changed_at")
 _FEW = 200
 _LONGEST_ID = 64
 _LIKE_AN_ID = re.compile(r"[a-z0-9_-]+")
+_LIKE_A_CODE = re.compile(r"[A-Za-z0-9]{1,18}")
 
 
 def find(
@@ -58,26 +59,45 @@ def find(
     if sort not in SORTS:
         raise InputError([Problem("sort", "", f"{sort!r} is no order; there are: {', '.join(SORTS)}")])
     order = Order(sort)
-    query = select(*_LISTED).where(*visible_to(reads), *_matching(tx, wanted))
-    everywhere = reads.everything and not (wanted.city or wanted.uscc or wanted.parent)
-    if everywhere and order.column == "changed_at":
-        query = _by_city(tx, query, order, after, limit)
-    elif everywhere and (wanted.kind or wanted.state):
-        query = order.applied(query.where(cases.c.city.in_(_cities(tx))), cases.c, after, limit)
+    conditions = _matching(wanted)
+    found_by, few = _found_by(tx, text) if (text := wanted.text.strip()) else (None, False)
+    if found_by is not None:
+        conditions.append(found_by)
+    stretches = [] if few or wanted.uscc or wanted.parent else _stretches(tx, reads, wanted, order, bare=not conditions)
+    query = select(*_LISTED).where(*conditions)
+    if stretches:
+        pages = [select(order.applied(query.where(*where), cases.c, after, limit).subquery()) for where in stretches]
+        merged = union_all(*pages).subquery()
+        query = order.applied(select(merged), merged.c, after, limit)
     else:
-        query = order.applied(query, cases.c, after, limit)
+        query = order.applied(query.where(*visible_to(reads)), cases.c, after, limit)
     rows = [dict(row) for row in tx.connection.execute(query).mappings()]
     return [{**row, "key": order.key_of(row)} for row in rows]
 
 
-def _by_city(tx: CoreTransaction, query: Select[Any], order: Order, after: str, limit: int) -> Select[Any]:
-    """The first of each city, merged: the index on changes begins with the city."""
-    pages = [
-        select(order.applied(query.where(cases.c.city == city), cases.c, after, limit).subquery())
-        for city in _cities(tx) or [""]
+def _stretches(
+    tx: CoreTransaction, reads: Reads, wanted: Filter, order: Order, *, bare: bool
+) -> list[list[ColumnElement[bool]]]:
+    """Stretches of an index, each in order, that together hold what may be seen; none where one walk does.
+
+    The index on changes begins with the city, the one on ids with city and kind: the first rows of each stretch are
+    merged. In one statement for several the database would walk through other cities' cases, or sort all of them.
+    """
+    if reads.everything:
+        if bare and order.column == "id":
+            return []
+        cities = [wanted.city] if wanted.city else _cities(tx)
+    else:
+        cities = [reads.city] if reads.city and wanted.city in ("", reads.city) else []
+    kinds: list[str] = [*_several(wanted.kind or [*CaseKind])]
+    found: list[list[ColumnElement[bool]]] = [
+        [cases.c.city == city, *here]
+        for city in cities
+        for here in ([[]] if order.column != "id" else [[cases.c.kind == kind] for kind in kinds])
     ]
-    merged = union_all(*pages).subquery()
-    return order.applied(select(merged), merged.c, after, limit)
+    if found and reads.uscc:  # who belongs to an office and to an operator
+        found.append([cases.c.uscc == reads.uscc, cases.c.city != reads.city])
+    return found
 
 
 def _cities(tx: CoreTransaction) -> list[str]:
@@ -88,7 +108,7 @@ def _cities(tx: CoreTransaction) -> list[str]:
     return [row.city for row in tx.connection.execute(select(found.c.city)) if row.city is not None]
 
 
-def _matching(tx: CoreTransaction, wanted: Filter) -> list[ColumnElement[bool]]:
+def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
     conditions = [
         column == value
         for column, value in (
@@ -100,32 +120,43 @@ def _matching(tx: CoreTransaction, wanted: Filter) -> list[ColumnElement[bool]]:
         )
         if value
     ]
-    # The index on states has the kind before the state.
-    for column, value in ((cases.c.kind, wanted.kind or (wanted.state and [*CaseKind])), (cases.c.state, wanted.state)):
-        if value:
-            conditions.append(column == value if isinstance(value, str) else column.in_([*value]))
+    conditions += [
+        column.in_(_several(value))
+        for column, value in ((cases.c.kind, wanted.kind), (cases.c.state, wanted.state))
+        if value
+    ]
     if wanted.changed_since is not None:
         conditions.append(cases.c.changed_at >= wanted.changed_since)
-    if text := wanted.text.strip():
-        conditions.append(_found_by(tx, text))
     return conditions
 
 
-def _found_by(tx: CoreTransaction, text: str) -> ColumnElement[bool]:
-    """By the operator, looked up among operators; or by the case's id, where the text could be the beginning of one."""
+def _several(value: str | Collection[str]) -> list[str]:
+    return [value] if isinstance(value, str) else [*value]
+
+
+def _found_by(tx: CoreTransaction, text: str) -> tuple[ColumnElement[bool], bool]:
+    """By the operator, looked up among operators; or by the case's id, where the text could be the beginning of one.
+
+    Returns:
+        The condition, and whether few operators answer to the text.
+    """
     name, code = organisations.c.name, organisations.c.uscc
-    known = select(code).where(
-        or_(name.icontains(text, autoescape=True), code.startswith(text.upper(), autoescape=True))
+    # Folding costs as much as comparing; Chinese has no capitals.
+    named = (
+        name.contains(text, autoescape=True) if text.lower() == text.upper() else name.icontains(text, autoescape=True)
     )
-    few = [row[0] for row in tx.connection.execute(known.limit(_FEW + 1))]
-    # Many are left to the database: it then looks at the newest cases first instead of at each operator's.
-    found: list[ColumnElement[bool]] = [cases.c.uscc.in_(few if len(few) <= _FEW else known)]
+    coded = [code.startswith(text.upper(), autoescape=True)] if _LIKE_A_CODE.fullmatch(text) else []
+    known = select(code).where(or_(named, *coded))
+    operators = [row[0] for row in tx.connection.execute(known.limit(_FEW + 1))]
+    few = len(operators) <= _FEW
+    # Many are left to the database: it then looks at the cases in order instead of at each operator's.
+    found: list[ColumnElement[bool]] = [cases.c.uscc.in_(operators if few else known)]
     start = text.lower()
     if _LIKE_AN_ID.fullmatch(start):
         # The bounds are for the index, which knows nothing of patterns where the database sorts by language.
         last = start + "z" * _LONGEST_ID
         found.append(and_(cases.c.id >= start, cases.c.id <= last, cases.c.id.startswith(start, autoescape=True)))
-    return or_(*found)
+    return or_(*found), few
 
 
 def rows_of(tx: CoreTransaction, case_ids: Collection[str]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ class NoticeLine(Answer):
 
     id: str = Field(description="`<case>/<version>/<number>`.", examples=["yuyao-210301-7kq2mw/2/1"])
     case: str = Field(examples=["yuyao-210301-7kq2mw"])
-    city: str = Field(description="Its short name.", examples=["shanghe"])
+    city: str = Field(description="Its short name.", examples=["yongjiang"])
     notice: str = Field(description="Its name in the pack.", examples=["correction_requested"])
     label: str = Field(examples=["补正通知"])
     role: str = Field(description="To whom: a role of the city's offices, or applicant.", examples=["applicant"])

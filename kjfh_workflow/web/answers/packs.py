@@ -28,8 +28,8 @@ class Coded(Answer):
 class PackLine(Answer):
     """One version of one city's policy."""
 
-    city: str = Field(description="Its short name.", examples=["shanghe"])
-    city_label: str = Field(examples=["上禾市"])
+    city: str = Field(description="Its short name.", examples=["yongjiang"])
+    city_label: str = Field(examples=["甬江市"])
     version: str = Field(examples=["2020-01-01"])
     title: str
     document_no: str = Field(description="As issued; empty where the document carries none.")

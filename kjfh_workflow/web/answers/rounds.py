@@ -32,7 +32,7 @@ class RoundEntry(Answer):
     """A year's assessment in the list of all."""
 
     city: str
-    city_label: str = Field(examples=["上禾市"])
+    city_label: str = Field(examples=["甬江市"])
     year: int = Field(examples=[2021])
     opened: RoundAnswer
     closed: RoundAnswer | None = Field(description="Null while it is open.")
@@ -88,7 +88,7 @@ class RoundStandingAnswer(Answer):
     """How far a whole round has come, with the first of its incubators."""
 
     city: str
-    city_label: str = Field(examples=["上禾市"])
+    city_label: str = Field(examples=["甬江市"])
     year: int = Field(examples=[2021])
     opened: RoundAnswer
     closed: RoundAnswer | None = Field(description="Null while it is open.")

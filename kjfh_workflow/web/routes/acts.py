@@ -12,11 +12,12 @@ from kjfh_workflow.web.answers.acts import OutcomeAnswer
 from kjfh_workflow.web.answers.common import Evidence
 from kjfh_workflow.web.caller import Caller, Desk, ExpectedVersion, RequestKey, etag
 from kjfh_workflow.web.problems import responses
+from kjfh_workflow.web.routes.asked import VISIBLE
 
 router = APIRouter(prefix="/v1", tags=["acts"])
 
-CaseId = Annotated[str, Path(max_length=64, examples=["yuyao-210301-7kq2mw"])]
-EventName = Annotated[str, Path(max_length=64, examples=["pass_preliminary"])]
+CaseId = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["yuyao-210301-7kq2mw"])]
+EventName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["pass_preliminary"])]
 
 
 class Opening(BaseModel):
@@ -28,10 +29,15 @@ class Opening(BaseModel):
     )
 
     kind: CaseKind
-    event: str = Field(max_length=64, description="The event that leads from `new`.")
-    city: str | None = Field(default=None, max_length=64, description="Whose policy; the caller's by default.")
+    event: str = Field(max_length=64, pattern=VISIBLE, description="The event that leads from `new`.")
+    city: str | None = Field(
+        default=None, max_length=64, pattern=VISIBLE, description="Whose policy; the caller's by default."
+    )
     parent: str | None = Field(
-        default=None, max_length=64, description="Of a change, a promotion or a tenancy: the incubator's case."
+        default=None,
+        max_length=64,
+        pattern=VISIBLE,
+        description="Of a change, a promotion or a tenancy: the incubator's case.",
     )
     evidence: Evidence = Field(default={}, description="What the event asks for.")
 

@@ -31,7 +31,7 @@ Text = Annotated[
 #: A short name in a query; empty does not filter.
 Wanted = Annotated[str, Query(max_length=64, pattern=VISIBLE)]
 Behind = Annotated[str, Query(max_length=200, pattern=VISIBLE, description="Continue behind this key.")]
-CityName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["shanghe"])]
+CityName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["yongjiang"])]
 #: Short names in a body, like a channel's.
 Name = Annotated[str, StringConstraints(max_length=64, pattern=VISIBLE)]
 CaseId = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["yuyao-210301-7kq2mw"])]

@@ -65,7 +65,7 @@ def compare_packs(
     caller: Caller,  # noqa: ARG001
     workflow: Desk,
     other: Annotated[str, Query(alias="with", max_length=100, pattern=VISIBLE, description="CITY or CITY/VERSION.",
-                                examples=["shanghe/2026-01-01"])],
+                                examples=["yongjiang/2026-01-01"])],
     version: Annotated[str, Query(max_length=32, pattern=VISIBLE, description="The newest by default.")] = "",
 ) -> Comparison:  # fmt: skip
     """From a pack of the city's to another pack: every item and field that differs."""
