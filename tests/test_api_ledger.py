@@ -20,12 +20,14 @@ from kjfh_workflow.books.ledger import Wanted
 from kjfh_workflow.policy.vocabulary import AwardStatus
 from kjfh_workflow.web.answers.tables import XLSX
 from tests.api import Api, as_, served
-from tests.bureau import Bureau
+from tests.bureau import Bureau, uscc
 from tests.test_api_books import book_of, read, rows_of, same
 from tests.test_ledger import Cixi
 from tests.test_payments import PAID, filled, status
 
 CSV = "text/csv"
+
+STRANGER = Actor.of("z", "applicant", "cixi", uscc=uscc(77))
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def test_operators_see_their_own_money_and_strangers_none(fast: Api, quick: Cixi
     _, *shown = book_of(fast.get("/v1/ledger", quick.operator(1), format="xlsx"))["奖励台账"]
     assert len(shown) == 3
     office = quick.office
-    for stranger in (office.clerk, office.lead, office.finance, office.operator, Actor.of("z", "applicant", "cixi")):
+    for stranger in (office.clerk, office.lead, office.finance, office.operator, STRANGER):
         for query in ("", "?city=cixi", "?format=json&status=paid"):
             assert read(fast, f"/v1/ledger{query}", stranger).json()["rows"] == [], stranger
         for path in ("forecast", "years"):

@@ -86,7 +86,7 @@ def test_a_deadline_that_nobody_has_noticed_is_told_with_the_events_behind_it(bu
     assert "resubmit" not in {event.event for event in found.events}
     bureau.workflow.tick()
     after = read(bureau, case, bureau.operator)
-    assert (after.case.state, after.overtaken, after.case.version) == ("lapsed", "", 4)
+    assert (after.case.state, after.overtaken, after.case.version) == ("lapsed", "", 5)
     assert after.events == found.events
 
 
@@ -244,7 +244,7 @@ def test_an_operator_is_not_told_what_an_office_notes_for_itself(bureau: Bureau)
     assert read(bureau, title).story.proposed
     theirs = read(bureau, title, bureau.operator)
     assert theirs.story.proposed is None
-    assert "拒不参加" not in shown_text(theirs)
+    assert [entry.evidence for entry in theirs.timeline if entry.event == "propose_grade"] == [()]
     bureau.workflow.rounds.close("yuyao", 2021, by=bureau.lead)
     theirs = read(bureau, title, bureau.operator)
     assert [grade.reason for grade in theirs.story.grades] == ["拒不参加考核"]
@@ -298,11 +298,11 @@ def test_the_timeline_says_what_each_act_did(bureau: Bureau) -> None:
     case = bureau.reviewed()
     bureau.act(case, "return_for_correction", bureau.clerk, missing=["租赁合同", "章程"], working_days=5)
     entry = read(bureau, case).timeline[-1]
-    assert (entry.event_label, entry.source_label, entry.target_label) == ("一次性告知补正", "科技局初审", "待补正")
+    assert (entry.event_label, entry.source_label, entry.target_label) == ("一次性告知补正", "科技局初审", "补正中")
     assert (entry.who, entry.remarks, entry.legal_on) == ("clerk（科技局经办人）", "租赁合同；章程", date(2021, 3, 1))
     assert [(turned.label, turned.due) for turned in entry.started] == [("补正期限", date(2021, 3, 8))]
     assert [turned.label for turned in entry.stopped] == ["审核期限"]
-    assert [(sent.label, sent.role_label) for sent in entry.notices] == [("补正通知", "申报主体")]
+    assert [(sent.label, sent.role_label) for sent in entry.notices] == [("补正告知书", "申报主体")]
     bureau.on(date(2021, 3, 9)).workflow.tick()
     lapsed = read(bureau, case).timeline[-1]
     assert (lapsed.role, lapsed.who, lapsed.actor_name) == ("timer", "补正期限", "补正期限")
