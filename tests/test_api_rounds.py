@@ -61,7 +61,7 @@ def strangers() -> list[Actor]:
     return [
         *(Actor.of("x", role, "yuyao") for role in ("tech_clerk", "tech_lead", "finance", "admin")),
         Actor.of("y", "applicant", "yuyao", uscc=YUYAO_USCC),
-        Actor.of("z", "applicant", "cixi"),
+        Actor.of("z", "applicant", "cixi", uscc=uscc(79)),
     ]
 
 

@@ -106,11 +106,11 @@ def members_of(tx: CoreTransaction, city: str, year: int, after: str = "") -> It
         after = batch[-1].id
 
 
-def standing_of_one(office: Office, case: Case, year: int) -> Standing:
-    """How far *case* has come in the round of *year*."""
+def standing_of_one(office: Office, case: Case, year: int, *, official: bool) -> Standing:
+    """How far *case* has come in the round of *year*; what is only proposed is for offices."""
     pack = office.pack_of(case)
     final = case.memory.get("grades", {}).get(str(year))
-    proposed = case.memory.get("proposed") if case.memory.get("assessing") == year else None
+    proposed = case.memory.get("proposed") if official and case.memory.get("assessing") == year else None
     grade = final or proposed or {}
     reason = grade.get("reason", "")
     return Standing(

@@ -124,7 +124,8 @@ class RoundsDesk:
                 if reader is None or reader.may_read(case):
                     if len(found) == limit:
                         break
-                    found.append(round_standings.standing_of_one(self._office, case, year))
+                    official = reader is None or reader.is_official
+                    found.append(round_standings.standing_of_one(self._office, case, year, official=official))
         return found
 
     def standing_of(self, city: str, year: int, *, reader: Actor | None = None) -> RoundStanding:
