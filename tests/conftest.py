@@ -35,6 +35,10 @@ def postgres_server() -> Iterator[str]:
     server = _server()
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
+        # Nothing here outlives a power cut: a database for a test is made in half the time.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
         connection.execute(f"CREATE DATABASE {_TEMPLATE}")
     template = Database.open(_named(uri, _TEMPLATE))
     migrate.upgrade(template.engine)
