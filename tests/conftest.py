@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from kjfh_workflow.clock import SystemClock, office_hour
 from kjfh_workflow.store import migrate
 from kjfh_workflow.store.database import Database
+from tests.api import Api, served
 from tests.bureau import Bureau
 from tests.commands import Kjfh
 
@@ -128,6 +129,20 @@ def desk() -> Iterator[Bureau]:
     office = Bureau("sqlite://")
     yield office
     office.workflow.close()
+
+
+@pytest.fixture
+def api(bureau: Bureau) -> Iterator[Api]:
+    """The service, on each kind of database."""
+    with served(bureau) as found:
+        yield found
+
+
+@pytest.fixture
+def quick(desk: Bureau) -> Iterator[Api]:
+    """The service where the database makes no difference."""
+    with served(desk) as found:
+        yield found
 
 
 def _named(uri: str, database: str) -> str:

@@ -17,22 +17,8 @@ from sqlalchemy import text
 from kjfh_workflow import Actor
 from kjfh_workflow.policy.vocabulary import CaseKind, Field
 from kjfh_workflow.store.schema import metadata
-from tests.api import Api, as_, served
+from tests.api import Api, as_
 from tests.bureau import MATERIALS, Bureau, facts, uscc
-
-
-@pytest.fixture
-def api(bureau: Bureau) -> Iterator[Api]:
-    """The service, on each kind of database."""
-    with served(bureau) as api:
-        yield api
-
-
-@pytest.fixture
-def quick(desk: Bureau) -> Iterator[Api]:
-    """The service where the database makes no difference."""
-    with served(desk) as api:
-        yield api
 
 
 def standing(bureau: Bureau) -> Any:

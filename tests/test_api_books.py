@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from kjfh_workflow import Actor
 from kjfh_workflow.books.table import Table
 from kjfh_workflow.web.answers.tables import XLSX
-from tests.api import Api, as_, served
+from tests.api import Api, as_
 from tests.bureau import CIXI_USCC, YUYAO_USCC, Bureau, uscc
 from tests.test_books import FINANCE_CIXI, LEAD_CIXI, MISCONDUCT, makerspace, registered, revoked
 
@@ -36,18 +36,6 @@ def barred(office: Bureau, operator: Actor) -> None:
 def read(api: Api, path: str, by: Actor) -> httpx.Response:
     """Ask for a path with its query as it stands."""
     return api.client.get(path, headers=as_(by))
-
-
-@pytest.fixture
-def api(bureau: Bureau) -> Iterator[Api]:
-    with served(bureau) as found:
-        yield found
-
-
-@pytest.fixture
-def quick(desk: Bureau) -> Iterator[Api]:
-    with served(desk) as found:
-        yield found
 
 
 def as_json(value: Any) -> Any:

@@ -24,13 +24,6 @@ AMENDMENT = {"source": "国办发明电〔2021〕1号", "rest": ["2021-03-15", "
 
 
 @pytest.fixture
-def api(bureau: Bureau) -> Iterator[Api]:
-    """The service on each kind of database."""
-    with served(bureau) as api:
-        yield api
-
-
-@pytest.fixture
 def asked(desk: Bureau) -> Iterator[Api]:
     """The service on SQLite, where the database makes no difference."""
     with served(desk) as api:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 
 from kjfh_workflow import Actor
-from tests.api import Api, as_, served
+from tests.api import Api, as_
 from tests.bureau import Bureau, uscc
-
-
-@pytest.fixture
-def api(bureau: Bureau) -> Iterator[Api]:
-    """The service, on each kind of database."""
-    with served(bureau) as api:
-        yield api
-
-
-@pytest.fixture
-def quick(desk: Bureau) -> Iterator[Api]:
-    """The service where the database makes no difference."""
-    with served(desk) as api:
-        yield api
 
 
 def operator(number: int) -> Actor:

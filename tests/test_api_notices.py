@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
 from io import BytesIO
@@ -14,7 +13,7 @@ from sqlalchemy import func, select
 
 from kjfh_workflow import Actor
 from kjfh_workflow.store.schema import delivery_log, history, letters, metadata, notices, services
-from tests.api import Api, as_, served
+from tests.api import Api, as_
 from tests.bureau import CIXI_USCC, Bureau, uscc
 
 STRANGER = Actor.of("stranger", "applicant", "yuyao", uscc=uscc(99))
@@ -26,13 +25,6 @@ NO_NOTICES = (
     "x/1/1", "x/0/1", "x/-1/1", "x/1/1.5", "x/a/1", "%00/1/1", "a%00b/1/1", "x/999999999999999999999/1",
     "%ED%A0%80/1/1", "%F0%9F%92%A9/1/1", f"{'x' * 65}/1/1", "%2e%2e%2f/1/1", "x/１/1",
 )  # fmt: skip
-
-
-@pytest.fixture
-def api(bureau: Bureau) -> Iterator[Api]:
-    """The service on each kind of database."""
-    with served(bureau) as api:
-        yield api
 
 
 def both_cities(bureau: Bureau) -> tuple[str, str]:

@@ -25,13 +25,6 @@ PACKS = (("yuyao", "2020-01-01"), ("cixi", "2021-01-01"))
 
 
 @pytest.fixture
-def api(desk: Bureau) -> Iterator[Api]:
-    """The service on SQLite: packs are files."""
-    with served(desk) as api:
-        yield api
-
-
-@pytest.fixture
 def bureaus(bureau: Bureau) -> Iterator[tuple[Bureau, Api]]:
     """An office and its service on each kind of database."""
     with served(bureau) as api:
@@ -41,8 +34,8 @@ def bureaus(bureau: Bureau) -> Iterator[tuple[Bureau, Api]]:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
-def test_the_list_names_every_version_and_when_it_is_in_force(desk: Bureau, api: Api) -> None:
-    listed = api.get("/v1/packs", STRANGER).json()
+def test_the_list_names_every_version_and_when_it_is_in_force(desk: Bureau, quick: Api) -> None:
+    listed = quick.get("/v1/packs", STRANGER).json()
     assert [(line["city"], line["version"], line["digest"]) for line in listed] == [
         (pack.city, pack.version, pack.digest) for pack in desk.workflow.catalog
     ]
@@ -50,18 +43,18 @@ def test_the_list_names_every_version_and_when_it_is_in_force(desk: Bureau, api:
     for line in listed:
         pack = desk.workflow.catalog.pinned(line["city"], line["version"])
         assert (line["title"], line["document_no"]) == (pack.identity.title, pack.identity.document_no)
-        assert api.get(f"/v1/packs/{line['city']}", STRANGER).json() == [line]
+        assert quick.get(f"/v1/packs/{line['city']}", STRANGER).json() == [line]
     desk.clock.instant = desk.clock.instant.replace(year=2031)
-    expired = {line["city"]: line["in_force_today"] for line in api.get("/v1/packs", STRANGER).json()}
+    expired = {line["city"]: line["in_force_today"] for line in quick.get("/v1/packs", STRANGER).json()}
     assert expired == {
         pack.city: pack.in_force_on(desk.workflow.today) for pack in desk.workflow.catalog
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("city", "version"), PACKS)
-def test_a_pack_tells_all_that_a_screen_needs(desk: Bureau, api: Api, city: str, version: str) -> None:
+def test_a_pack_tells_all_that_a_screen_needs(desk: Bureau, quick: Api, city: str, version: str) -> None:
     pack = desk.workflow.catalog.pinned(city, version)
-    shown = api.get(f"/v1/packs/{city}/{version}", desk.clerk).json()
+    shown = quick.get(f"/v1/packs/{city}/{version}", desk.clerk).json()
     assert [(each["name"], each["label"]) for each in shown["types"]] == [
         (name, each.label) for name, each in pack.identity.types.items()
     ]
@@ -84,9 +77,9 @@ def test_a_pack_tells_all_that_a_screen_needs(desk: Bureau, api: Api, city: str,
 
 
 @pytest.mark.parametrize(("city", "version"), PACKS)
-def test_every_state_event_and_timer_of_a_pack_has_its_label(desk: Bureau, api: Api, city: str, version: str) -> None:
+def test_every_state_event_and_timer_of_a_pack_has_its_label(desk: Bureau, quick: Api, city: str, version: str) -> None:
     pack = desk.workflow.catalog.pinned(city, version)
-    machines = {each["kind"]: each for each in api.get(f"/v1/packs/{city}/{version}", desk.clerk).json()["machines"]}
+    machines = {each["kind"]: each for each in quick.get(f"/v1/packs/{city}/{version}", desk.clerk).json()["machines"]}
     assert [*machines] == [*pack.machines]
     for kind, machine in pack.machines.items():
         shown = machines[kind]
@@ -108,8 +101,8 @@ def label(edge: dict[str, Any]) -> bool:
     return all(each["label"] and each["label"] != each["name"] for each in [*coded, *edge["when"]])
 
 
-def test_the_shape_of_evidence_is_one_that_a_program_can_use(desk: Bureau, api: Api) -> None:
-    shown = api.get("/v1/packs/yuyao/2020-01-01", desk.clerk).json()
+def test_the_shape_of_evidence_is_one_that_a_program_can_use(desk: Bureau, quick: Api) -> None:
+    shown = quick.get("/v1/packs/yuyao/2020-01-01", desk.clerk).json()
     shapes = {each["name"]: each["shape"] for each in shown["fields"]}
     assert shapes["decided_on"] == {"type": "string", "format": "date"}
     assert shapes["to_level"]["enum"] == ["local", "ningbo", "province", "national"]
@@ -119,58 +112,58 @@ def test_the_shape_of_evidence_is_one_that_a_program_can_use(desk: Bureau, api: 
 @pytest.mark.parametrize(("city", "version"), PACKS)
 @pytest.mark.parametrize("kind", CaseKind)
 def test_a_graph_is_the_library_s_as_picture_and_as_source(
-    desk: Bureau, api: Api, city: str, version: str, kind: CaseKind
+    desk: Bureau, quick: Api, city: str, version: str, kind: CaseKind
 ) -> None:
     pack = desk.workflow.catalog.pinned(city, version)
     path = f"/v1/packs/{city}/{version}/graphs/{kind}"
-    picture = api.get(path, STRANGER)
+    picture = quick.get(path, STRANGER)
     assert picture.text == svg(pack, kind)
     assert ET.fromstring(picture.content).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  (our own)
     assert picture.headers["content-type"].startswith("image/svg+xml")
     assert "sandbox" in picture.headers["content-security-policy"]
-    source = api.get(path, STRANGER, format="mermaid")
+    source = quick.get(path, STRANGER, format="mermaid")
     assert source.text == lifecycle_of(pack, kind).mermaid()
-    assert api.get(path, STRANGER, format="png").status_code == 422
+    assert quick.get(path, STRANGER, format="png").status_code == 422
 
 
 @pytest.mark.parametrize(("city", "version"), PACKS)
 def test_articles_open_questions_and_the_page_are_the_library_s(
-    desk: Bureau, api: Api, city: str, version: str
+    desk: Bureau, quick: Api, city: str, version: str
 ) -> None:
     pack = desk.workflow.catalog.pinned(city, version)
-    articles = api.get(f"/v1/packs/{city}/{version}/articles", STRANGER).json()
+    articles = quick.get(f"/v1/packs/{city}/{version}/articles", STRANGER).json()
     assert [(each["number"], each["handling_label"], each["coded_in"]) for each in articles] == [
         (each.number, each.handling_word, [*each.coded_in]) for each in coverage(pack, {})
     ]
-    questions = api.get(f"/v1/packs/{city}/{version}/open-questions", STRANGER).json()
+    questions = quick.get(f"/v1/packs/{city}/{version}/open-questions", STRANGER).json()
     assert [(each["key"], each["value"], each["confirmed_on"]) for each in questions] == [
         (each.key, each.value, None) for each in open_questions(pack)
     ]
-    text = api.get(f"/v1/packs/{city}/{version}/text", STRANGER)
+    text = quick.get(f"/v1/packs/{city}/{version}/text", STRANGER)
     assert text.text == page(pack)
     assert text.headers["content-type"] == "text/markdown; charset=utf-8"
 
 
-def test_two_packs_are_compared_item_by_item(desk: Bureau, api: Api) -> None:
+def test_two_packs_are_compared_item_by_item(desk: Bureau, quick: Api) -> None:
     catalog = desk.workflow.catalog
     changes = diff(catalog.latest("yuyao"), catalog.latest("cixi"))
     for other in ("cixi", "cixi/2021-01-01"):
-        compared = api.get("/v1/packs/yuyao/compare", STRANGER, **{"with": other}).json()
+        compared = quick.get("/v1/packs/yuyao/compare", STRANGER, **{"with": other}).json()
         assert (compared["before"], compared["after"]) == ("yuyao/2020-01-01", "cixi/2021-01-01")
         assert compared["changes"] == [asdict(change) for change in changes]
-    same = api.get("/v1/packs/cixi/compare", STRANGER, **{"with": "cixi", "version": "2021-01-01"}).json()
+    same = quick.get("/v1/packs/cixi/compare", STRANGER, **{"with": "cixi", "version": "2021-01-01"}).json()
     assert same["changes"] == []
 
 
-def test_everybody_whom_the_intranet_knows_reads_packs_and_nobody_else(desk: Bureau, api: Api) -> None:
+def test_everybody_whom_the_intranet_knows_reads_packs_and_nobody_else(desk: Bureau, quick: Api) -> None:
     for path in (
         "", "/yuyao", "/yuyao/2020-01-01", "/yuyao/2020-01-01/text", "/yuyao/2020-01-01/articles",
         "/yuyao/2020-01-01/open-questions", "/yuyao/2020-01-01/graphs/application", "/yuyao/compare?with=cixi",
     ):  # fmt: skip
         for who in people(desk):
-            assert api.client.get(f"/v1/packs{path}", headers=as_(who)).status_code == 200, (path, who.id)
-        assert api.client.get(f"/v1/packs{path}").status_code == 401
-    assert api.client.get("/v1/packs/yuyao/2020-01-01/confirmations").status_code == 401
+            assert quick.client.get(f"/v1/packs{path}", headers=as_(who)).status_code == 200, (path, who.id)
+        assert quick.client.get(f"/v1/packs{path}").status_code == 401
+    assert quick.client.get("/v1/packs/yuyao/2020-01-01/confirmations").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -196,16 +189,16 @@ def test_everybody_whom_the_intranet_knows_reads_packs_and_nobody_else(desk: Bur
         ("nowhere/compare?with=cixi", 404),
     ],
 )
-def test_a_pack_that_is_none_is_a_clear_problem(desk: Bureau, api: Api, path: str, status: int) -> None:
-    told = api.client.get(f"/v1/packs/{path}", headers=as_(ADMIN))
+def test_a_pack_that_is_none_is_a_clear_problem(desk: Bureau, quick: Api, path: str, status: int) -> None:
+    told = quick.client.get(f"/v1/packs/{path}", headers=as_(ADMIN))
     assert (told.status_code, told.headers["content-type"]) == (status, "application/problem+json")
 
 
 def test_a_kind_of_case_that_a_pack_does_not_know_has_no_graph(
-    desk: Bureau, api: Api, monkeypatch: pytest.MonkeyPatch
+    desk: Bureau, quick: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(desk.workflow.catalog.pinned("yuyao", "2020-01-01").machines, CaseKind.TENANCY)
-    assert api.get("/v1/packs/yuyao/2020-01-01/graphs/tenancy", ADMIN).status_code == 404
+    assert quick.get("/v1/packs/yuyao/2020-01-01/graphs/tenancy", ADMIN).status_code == 404
 
 
 # ---- confirming --------------------------------------------------------------------------------------------------

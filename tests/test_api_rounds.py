@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
@@ -12,25 +11,13 @@ import pytest
 
 from kjfh_workflow import Actor
 from kjfh_workflow.casework.ics import to_ics
-from tests.api import Api, served
+from tests.api import Api
 from tests.bureau import YUYAO_USCC, Bureau, uscc
 from tests.test_api_books import as_json, read
 from tests.test_books import LEAD_CIXI, registered
 
 ROUND = "/v1/rounds/cixi/2022"
 CIXI_AUDITOR = Actor.of("auditor", "auditor", "yuyao")
-
-
-@pytest.fixture
-def api(bureau: Bureau) -> Iterator[Api]:
-    with served(bureau) as found:
-        yield found
-
-
-@pytest.fixture
-def quick(desk: Bureau) -> Iterator[Api]:
-    with served(desk) as found:
-        yield found
 
 
 def titles(office: Bureau, count: int) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from kjfh_workflow import Actor, Conflict, GuardRefused, NotFound, Refused, Workflow, WorkflowError
+from kjfh_workflow import Actor, Conflict, GuardRefused, NotFound, Refused, RequestReused, Workflow, WorkflowError
 from tests.bureau import MATERIALS, Bureau, facts
 
 
@@ -319,3 +319,33 @@ def test_a_hosts_engine_outlives_the_workflow(postgres_url: str) -> None:
     Workflow(engine).close()
     assert engine.pool is pool, "who disposes an engine gives it a new pool"
     engine.dispose()
+
+
+def test_a_request_id_is_one_acts_whatever_the_act_is(desk: Bureau) -> None:
+    """A case, a round, an entry of the integrity list and a file share one space of ids."""
+    workflow = desk.workflow
+    desk.recognised()
+    entry = {"person": "评审甲", "finding": "徇私", "document_no": "余科〔2021〕9号"}
+    other = desk.submit(type="makerspace").case
+
+    def act(request: str) -> object:
+        return workflow.perform(other, "accept", by=desk.clerk, request_id=request)
+
+    def round_(request: str) -> object:
+        return workflow.rounds.open("yuyao", 2021, by=desk.lead, request_id=request)
+
+    def misconduct(request: str) -> object:
+        return workflow.books.record_misconduct("yuyao", by=desk.lead, evidence=entry, request_id=request)
+
+    def file(request: str) -> object:
+        return workflow.files.attach(other, "plan.pdf", [b"%PDF-1.7\n"], by=desk.clerk, request_id=request)
+
+    acts = [act, round_, misconduct, file]
+    for number, do in enumerate(acts):
+        do(f"r{number}")
+    for number in range(len(acts)):
+        for other_number, do in enumerate(acts):
+            if other_number != number:
+                with pytest.raises(RequestReused):
+                    do(f"r{number}")
+    assert workflow.verify().holds

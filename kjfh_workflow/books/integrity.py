@@ -28,7 +28,7 @@ from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.evidence import read_evidence
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.refusing import refusal
-from kjfh_workflow.store import books, history
+from kjfh_workflow.store import books, request_ids
 from kjfh_workflow.store.database import CoreTransaction
 
 #: The event by which a reviewer's misconduct is recorded; it belongs to no case.
@@ -112,7 +112,7 @@ def record(
         if answered[0] != digest:
             raise RequestReused(f"request id {request_id!r} was used for another act")
         return answered[1]
-    if request_id and history.by_request(tx, request_id):
+    if request_id and request_ids.is_used(tx, request_id):
         raise RequestReused(f"request id {request_id!r} was used for another act")
     moment = office.moment(tx)
     pack = pack_on(office, city, moment.today)

@@ -19,7 +19,7 @@ from kjfh_workflow.casework.following import Followed, Pass, Patience
 from kjfh_workflow.casework.requests import Done
 from kjfh_workflow.errors import InputError, WorkflowError
 from kjfh_workflow.notices.webhooks import Webhook, Webhooks
-from kjfh_workflow.rules.case import Actor, Reads
+from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.store.feed import Wanted
 
 _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,63}")
@@ -82,7 +82,7 @@ class EventsDesk(FollowersDesk):
             BeyondTheFeed: if the feed ends before *after*: the database has been restored from an older backup.
             WorkflowError: if *after* is negative.
         """
-        reads = reader.reads() if reader else Reads(everything=True)
+        reads = reads_of(reader)
         wanted = Wanted(_only(city), _only(kind), _only(event), case)
         return feeds.since(self._office, self._database, after, reads, wanted, limit)
 

@@ -27,7 +27,7 @@ from kjfh_workflow.intake.file_names import plain_name
 from kjfh_workflow.intake.file_types import type_of
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.rules.case import Actor
-from kjfh_workflow.store import books, cases, files, history, rounds
+from kjfh_workflow.store import cases, files, request_ids
 from kjfh_workflow.store.database import CoreTransaction, Database
 
 #: As many files as anybody has looked at for one case, and more.
@@ -218,9 +218,7 @@ class FilesDesk:
         row = files.by_request(tx, request_id)
         if row is not None and row["request_digest"] == digest:
             return attachment_of(self._office.pack_of(load_readable(tx, row["case_id"], by)), row)
-        if row or any(
-            found(tx, request_id) for found in (history.by_request, rounds.by_request, books.misconduct_by_request)
-        ):
+        if row or request_ids.is_used(tx, request_id):
             raise RequestReused(f"request id {request_id!r} was used for another act")
         return None
 

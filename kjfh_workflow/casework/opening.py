@@ -5,17 +5,24 @@ What is done with them stands in ``workflow``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
 from kjfh_workflow import resources
-from kjfh_workflow.errors import InputError
+from kjfh_workflow.errors import InputError, Unavailable
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.notices.render import Renderer
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.store.database import Database
+
+OpenedT = TypeVar("OpenedT")
+#: Between two looks for a database that is not there, in seconds.
+_LONGEST_PAUSE = 30.0
 
 
 def load_templates(templates: Iterable[str | Path] = ()) -> Renderer:
@@ -62,3 +69,26 @@ def refuse_strangers(channels: Channels, catalog: Catalog) -> None:
     cities, notices = {pack.city for pack in packs}, {name for pack in packs for name in pack.identity.notices}
     if problems := channels.strangers(cities, notices):
         raise InputError(problems)
+
+
+def when_there(opening: Callable[[], OpenedT], log: logging.Logger, patience: float = float("inf")) -> OpenedT:
+    """What *opening* opens; a database that is not there yet is waited for, as after a power cut.
+
+    Args:
+        opening: raises ``Unavailable`` while it is not there.
+        log: told of each look in vain.
+        patience: seconds after which it is given up.
+
+    Raises:
+        Unavailable: if it is not there after all.
+    """
+    pause, until = 1.0, time.monotonic() + patience
+    while True:
+        try:
+            return opening()
+        except Unavailable as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("%s; again in %.0f s", error, pause)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

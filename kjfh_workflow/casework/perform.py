@@ -34,7 +34,7 @@ from kjfh_workflow.rules.decision import decide, decide_alarm
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.rules.refusing import refusal
-from kjfh_workflow.store import cases, files, history, registry, rounds, timers
+from kjfh_workflow.store import cases, history, registry, request_ids, timers
 from kjfh_workflow.store.database import Transaction
 
 
@@ -292,8 +292,8 @@ def _answered(tx: Transaction, request: Request) -> Outcome | None:
         Conflict: if the id was used for something else.
     """
     row = history.by_request(tx, request.id)
-    if row is not None and row.request_digest != request.digest:
+    if row is not None and row.request_digest == request.digest:
+        return Outcome.of(row)
+    if row is not None or request_ids.is_used(tx, request.id):
         raise RequestReused(f"request id {request.id!r} was used for another act")
-    if row is None and (rounds.by_request(tx, request.id) or files.made_by_request(tx, request.id)):
-        raise RequestReused(f"request id {request.id!r} was used for another act")
-    return Outcome.of(row) if row else None
+    return None

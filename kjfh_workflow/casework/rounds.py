@@ -28,7 +28,7 @@ from kjfh_workflow.rules.decision import decide_as
 from kjfh_workflow.rules.evidence import invalid, read_evidence
 from kjfh_workflow.rules.lifecycle import is_assessed
 from kjfh_workflow.rules.refusing import refusal
-from kjfh_workflow.store import files, history, rounds
+from kjfh_workflow.store import request_ids, rounds
 from kjfh_workflow.store.database import Transaction
 from kjfh_workflow.store.rounds import CLOSED, OPENED
 
@@ -233,7 +233,7 @@ def _answered(asked: _Asked) -> Round | None:
     before = rounds.by_request(asked.tx, request_id)
     if before and before["request_digest"] == asked.request["request_digest"]:
         return Round.of(before)
-    if before or history.by_request(asked.tx, request_id) or files.made_by_request(asked.tx, request_id):
+    if before or request_ids.is_used(asked.tx, request_id):
         raise RequestReused(f"request id {request_id!r} was used for another act")
     return None
 

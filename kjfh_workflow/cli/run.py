@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import click
 
 from kjfh_workflow.cli.output import json_option, open_workflow, print_json
-from kjfh_workflow.errors import Unavailable
 from kjfh_workflow.store.outbox_desk import Wanted
-
-if TYPE_CHECKING:
-    from kjfh_workflow.casework.workflow import Workflow
-
-#: Between two looks for a database that is not there, in seconds.
-_LONGEST_PAUSE = 30.0
 
 
 @click.command("run")
@@ -31,6 +22,7 @@ _LONGEST_PAUSE = 30.0
 @click.pass_context
 def run_command(ctx: click.Context, sleep: float, look: float, webhooks: str | None, quiet: bool) -> None:
     """Enforce every deadline and send every notice until stopped (SIGTERM, Ctrl-C). Any number may run at once."""
+    from kjfh_workflow.casework.opening import when_there  # noqa: PLC0415
     from kjfh_workflow.scheduler import Runner  # noqa: PLC0415  (60 ms that other commands need not pay)
 
     logging.basicConfig(
@@ -39,7 +31,7 @@ def run_command(ctx: click.Context, sleep: float, look: float, webhooks: str | N
     for noisy in ("apscheduler", "httpx", "transitions"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     log = logging.getLogger(__name__)
-    workflow = _opened(ctx, log)
+    workflow = when_there(lambda: open_workflow(ctx), log)
     runner = Runner(
         workflow,
         webhooks=workflow.events.webhooks(webhooks) if webhooks else (),
@@ -53,18 +45,6 @@ def run_command(ctx: click.Context, sleep: float, look: float, webhooks: str | N
     log.info("running; stop with SIGTERM or Ctrl-C")
     runner.run()
     log.info("stopped")
-
-
-def _opened(ctx: click.Context, log: logging.Logger) -> Workflow:
-    """The workflow; a database that is not there yet is waited for, as after a power cut."""
-    pause = 1.0
-    while True:
-        try:
-            return open_workflow(ctx)
-        except Unavailable as error:
-            log.warning("%s; again in %.0f s", error, pause)
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 @click.command("tick")

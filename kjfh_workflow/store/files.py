@@ -36,8 +36,6 @@ _PART = Prepared(
 #: How many parts are held at once while all of them are looked through.
 _AT_ONCE = 16
 
-_USED = Prepared(select(attachments.c.id).where(attachments.c.request_id == bindparam("request_id")))
-
 
 def keep(
     tx: Transaction, sha256: str, size: int, media_type: str, at: datetime, content: Iterable[bytes]
@@ -102,11 +100,6 @@ def attached(tx: CoreTransaction, case_id: str, attachment_id: int) -> dict[str,
 def by_request(tx: CoreTransaction, request_id: str) -> dict[str, Any] | None:
     """The attachment that a request made, or None."""
     return _first(tx, _attached().where(attachments.c.request_id == request_id))
-
-
-def made_by_request(tx: Transaction, request_id: str) -> bool:
-    """Whether a request has attached a file."""
-    return tx.fetch(_USED, request_id=request_id) is not None
 
 
 def damaged(tx: CoreTransaction) -> Iterator[tuple[str, str]]:

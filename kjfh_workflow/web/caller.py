@@ -1,6 +1,6 @@
 """What every route is given: who asks, the workflow, and the headers that bear on an act.
 
-How somebody shows who they are is ``tokens``; what they may do and see is asked of the library, never here.
+How somebody shows who they are is ``identity``'s; what they may do and see is asked of the library, never here.
 """
 
 from __future__ import annotations

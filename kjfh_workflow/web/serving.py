@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ import uvicorn
 from fastapi import APIRouter
 from starlette.types import ASGIApp
 
+from kjfh_workflow.casework.opening import when_there
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.clock import FixedClock, office_hour
 from kjfh_workflow.errors import InputError, Problem, SchemaMismatch, Unavailable
@@ -44,8 +44,8 @@ _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _GRACE = 30
 #: A connection kept by a proxy is not closed by us first (nginx keeps them for 60 s).
 _KEEP_ALIVE = 75
-#: Between two looks for a database that is not there; a process beside the first gives up and is started again.
-_LONGEST_PAUSE, _PATIENCE = 30.0, 10.0
+#: A process beside the first gives up looking for the database after so many seconds, and is started again.
+_PATIENCE = 10.0
 #: What uvicorn takes for an application that would not start next time either.
 _HOPELESS = 3
 _log = logging.getLogger(__name__)
@@ -94,22 +94,17 @@ class Serving:
             Unavailable: if it is not there after *patience* seconds.
             SchemaMismatch: if its schema does not fit this program.
         """
-        pause, until = 1.0, time.monotonic() + patience
-        while True:
-            try:
-                return Workflow(
-                    Database.open(self.database, connections=settings.threads),
-                    states=self.states,
-                    templates=self.templates,
-                    channels=self.channels,
-                    clock=clock,
-                )
-            except Unavailable as error:
-                if time.monotonic() > until:
-                    raise
-                _log.warning("%s; again in %.0f s", error, pause)
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+
+        def opening() -> Workflow:
+            return Workflow(
+                Database.open(self.database, connections=settings.threads),
+                states=self.states,
+                templates=self.templates,
+                channels=self.channels,
+                clock=clock,
+            )
+
+        return when_there(opening, _log, patience)
 
     def app(
         self, workflow: Workflow, settings: Settings, keys: Keys | None = None, routers: Iterable[APIRouter] = ()

@@ -12,11 +12,10 @@ from kjfh_workflow.web.answers.acts import OutcomeAnswer
 from kjfh_workflow.web.answers.common import Evidence
 from kjfh_workflow.web.caller import Caller, Desk, ExpectedVersion, RequestKey, etag
 from kjfh_workflow.web.problems import responses
-from kjfh_workflow.web.routes.asked import VISIBLE
+from kjfh_workflow.web.routes.asked import VISIBLE, CaseId
 
 router = APIRouter(prefix="/v1", tags=["acts"])
 
-CaseId = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["yuyao-210301-7kq2mw"])]
 EventName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["pass_preliminary"])]
 
 

@@ -119,7 +119,7 @@ def list_misconduct(
 
 
 @router.post(
-    "/misconduct", status_code=201, response_model=MisconductAnswer, responses=responses(400, 403, 404, 409)
+    "/misconduct", status_code=201, response_model=MisconductAnswer, responses=responses(403, 404, 409)
 )  # fmt: skip
 def record_misconduct(
     misconduct: Misconduct, caller: Caller, workflow: Desk, key: RequestKey = None

@@ -91,7 +91,7 @@ async def list_events(
         after = found.next
 
 
-@router.get("/requests/{key:path}", response_model=RequestAnswer, responses=responses(400, 404))
+@router.get("/requests/{key:path}", response_model=RequestAnswer, responses=responses(404))
 def show_request(
     key: Annotated[str, Path(max_length=128, examples=["7f1c0c5e-3f0e-4f6c-9a51-0d9f6f3f9b7e"])],
     caller: Caller,
@@ -121,7 +121,7 @@ def list_withheld(
     return WithheldPage(items=items, next=items[-1].number if len(items) == limit else None)
 
 
-@router.post("/followers/{name}/replay", status_code=204, responses=responses(400, 403, 404))
+@router.post("/followers/{name}/replay", status_code=204, responses=responses(403, 404))
 def replay_events(name: FollowerName, replay: Replay, caller: Caller, workflow: Desk) -> None:
     """Let a follower be handed everything behind a number once more, under the same numbers. Admins."""
     workflow.events.replay(name, replay.cursor, by=caller)
@@ -139,7 +139,7 @@ def retry_event(name: FollowerName, number: Number, caller: Caller, workflow: De
     return RetriedAnswer(retried=workflow.events.retry(name, number, by=caller))
 
 
-@router.post("/followers/{name}/withheld/{number}/skip", status_code=204, responses=responses(400, 403, 404))
+@router.post("/followers/{name}/withheld/{number}/skip", status_code=204, responses=responses(403, 404))
 def skip_event(name: FollowerName, number: Number, skip: Skip, caller: Caller, workflow: Desk) -> None:
     """Decide that a follower is not handed an event any more; the later ones of its case go on. Admins."""
     workflow.events.skip(name, number, by=caller, reason=skip.reason)

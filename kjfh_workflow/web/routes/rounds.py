@@ -61,7 +61,7 @@ def _standings(workflow: Workflow, caller: Actor, city: str, year: int, after: s
 
 
 @router.post(
-    "/{city}/{year}/events/open_round", response_model=RoundAnswer, responses=responses(400, 403, 404, 409)
+    "/{city}/{year}/events/open_round", response_model=RoundAnswer, responses=responses(403, 404, 409)
 )  # fmt: skip
 def open_round(city: OneCity, year: Year, caller: Caller, workflow: Desk, key: RequestKey = None) -> RoundAnswer:
     """Open a year's assessment: roster and number of titles are frozen, everybody on it comes under assessment.
@@ -72,7 +72,7 @@ def open_round(city: OneCity, year: Year, caller: Caller, workflow: Desk, key: R
 
 
 @router.post(
-    "/{city}/{year}/events/close_round", response_model=RoundAnswer, responses=responses(400, 403, 404, 409)
+    "/{city}/{year}/events/close_round", response_model=RoundAnswer, responses=responses(403, 404, 409)
 )  # fmt: skip
 def close_round(city: OneCity, year: Year, caller: Caller, workflow: Desk, key: RequestKey = None) -> RoundAnswer:
     """Close a year's assessment: every grade becomes final with all that follows, or nothing does.
