@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess as Worker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +21,7 @@ from kjfh_workflow.errors import Conflict, Unavailable, WorkflowError
 from kjfh_workflow.lab.invariants import Claim, check
 from kjfh_workflow.lab.load import BusyOffice
 from kjfh_workflow.lab.receiver import Receiver
-from kjfh_workflow.lab.worker import LEASE
+from kjfh_workflow.lab.worker import LEASE, work
 from kjfh_workflow.store import proofs
 from kjfh_workflow.store.database import Database
 
@@ -82,6 +82,9 @@ class Conductor:
         self._meanwhile = meanwhile
         self._killed = self._stopped = self._cases = 0
         self._over = threading.Event()
+        # Each worker is a process of its own; what all import is imported once, in the one they are forked from.
+        self._forks = multiprocessing.get_context("forkserver")
+        self._forks.set_forkserver_preload([work.__module__])
 
     def run(self) -> Result:
         """Keep busy, kill, let the survivors finish, judge.
@@ -93,7 +96,8 @@ class Conductor:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="kjfh-lab-")))
             receiver = Receiver(random.Random(self.seed + 1))  # noqa: S311
             stack.callback(receiver.close)
-            os.environ[_SECRET_IN] = secrets.token_hex(16)
+            # The process they are forked from keeps the environment it was started in.
+            os.environ.setdefault(_SECRET_IN, secrets.token_hex(16))
             self._channels = folder / "channels.toml"
             self._channels.write_text(_CHANNELS.format(url=receiver.url, secret=_SECRET_IN), "utf-8")
             self._work_and_kill()
@@ -140,23 +144,27 @@ class Conductor:
             process = self._start(skew)
             time.sleep(chance.uniform(*_LIFE))
             if chance.randrange(100) < _STOPPED:
-                process.send_signal(signal.SIGSTOP)
+                _send(process, signal.SIGSTOP)
                 time.sleep(LEASE.total_seconds() + 1)
-                process.send_signal(signal.SIGCONT)
+                _send(process, signal.SIGCONT)
                 time.sleep(chance.uniform(*_LIFE))
                 self._stopped += 1
             _end(process)
             self._killed += 1
 
-    def _start(self, skew: float = 0.0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "kjfh_workflow.lab.worker", self._database, str(self._channels), str(skew)]
+    def _start(self, skew: float = 0.0) -> Worker:
         for _ in range(30):
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603  (our own)
-            assert process.stdout is not None  # noqa: S101
-            if process.stdout.readline():
+            ready, told = self._forks.Pipe(duplex=False)
+            process = self._forks.Process(target=work, args=(self._database, str(self._channels), skew, told))
+            process.start()
+            told.close()
+            try:
+                ready.recv()
+            except EOFError:  # the database is being restarted
+                _end(process)
+                time.sleep(1)
+            else:
                 return process
-            _end(process)
-            time.sleep(1)  # the database is being restarted
         raise WorkflowError("a worker does not start")
 
     def _is_idle(self, workflow: Workflow) -> bool:
@@ -185,7 +193,9 @@ class Conductor:
                 time.sleep(0.5)
             for process in survivors:
                 process.terminate()
-            codes = [process.wait(timeout=60) for process in survivors]
+            for process in survivors:
+                process.join(timeout=60)
+            codes = [process.exitcode for process in survivors]
             if any(codes):
                 raise WorkflowError(f"told to stop, the survivors ended with {codes} (seed {self.seed})")
         finally:
@@ -194,9 +204,14 @@ class Conductor:
                 _end(process)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _send(process: Worker, what: signal.Signals) -> None:
+    if process.pid is not None:
+        os.kill(process.pid, what)
+
+
+def _end(process: Worker) -> None:
     process.kill()
-    process.communicate()
+    process.join()
 
 
 _CHANNELS = """

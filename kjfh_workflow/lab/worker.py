@@ -1,16 +1,15 @@
-"""The process that is killed: ``kjfh run`` with a lease that ends within seconds and, where asked, a wrong clock.
-
-``python -m kjfh_workflow.lab.worker DATABASE CHANNELS SKEW_SECONDS``
-"""
+"""The process that is killed: ``kjfh run`` with a lease that ends within seconds and, where asked, a wrong clock."""
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection, wait
 
 from kjfh_workflow import clock
 from kjfh_workflow.casework import sending
@@ -22,8 +21,8 @@ from kjfh_workflow.scheduler import Runner
 LEASE = timedelta(seconds=3)
 
 
-def main(database: str, channels: str, skew: float) -> None:
-    """Run until killed, or told to stop."""
+def work(database: str, channels: str, skew: float, ready: Connection) -> None:
+    """Run until killed, or told to stop; *ready* is told once, or closed if it does not come to that."""
     logging.basicConfig(level=logging.WARNING, format="%(process)d %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     sending.LEASE = LEASE
@@ -32,22 +31,19 @@ def main(database: str, channels: str, skew: float) -> None:
         wrong = timedelta(seconds=skew)
         clock.SystemClock.now = lambda _: datetime.now(UTC) + wrong  # type: ignore[method-assign,assignment]
     threading.Thread(target=_die_with_the_conductor, daemon=True).start()
-    workflow = Workflow(database, channels=channels)
+    try:
+        workflow = Workflow(database, channels=channels)
+    except Unavailable as error:
+        sys.exit(f"not started: {error}")
     runner = Runner(workflow, longest_sleep=timedelta(seconds=0.2), look_every=timedelta(seconds=0.2))
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())
-    print("running", flush=True)
+    ready.send("running")
     runner.run()
     workflow.close()
 
 
 def _die_with_the_conductor() -> None:
-    """Standard input ends when whoever started this is gone."""
-    sys.stdin.read()
+    conductor = multiprocessing.parent_process()
+    if conductor is not None:
+        wait([conductor.sentinel])
     os._exit(1)
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
-    except Unavailable as error:
-        sys.exit(f"not started: {error}")

@@ -45,12 +45,14 @@ def rehearse(pack: PolicyPack, renderer: Renderer) -> list[Problem]:
     force, calendar = pack.identity.in_force, china()
     day = max(force.effective_from, force.adverse_from or force.effective_from)
     found: dict[Problem, None] = {}
+    made: set[StoredNotice] = set()
     for sending in sendings(pack):
         for evidence, level in _tried(pack, sending):
             memory = memory_of(pack, sending.kind, day, level)
             case = Case(f"{pack.city}-{day:%y%m%d}-abc234", pack.city, sending.kind, pack.version, memory=memory)
             for to in sending.to:
-                for message in _complaints(renderer, draft(pack, sending, to, case, day, evidence, calendar), sending):
+                letter = draft(pack, sending, to, case, day, evidence, calendar)
+                for message in _complaints(renderer, letter, sending, made):
                     found[Problem(f"{pack.name}/templates/{sending.notice}", sending.key, message)] = None
     return [*found]
 
@@ -177,7 +179,8 @@ def _bars(pack: PolicyPack, kind: CaseKind, clock: Clock) -> bool:
 # ---- what is wrong with it ---------------------------------------------------------------------------------------
 
 
-def _complaints(renderer: Renderer, letter: Letter, sending: Sending) -> Iterator[str]:
+def _complaints(renderer: Renderer, letter: Letter, sending: Sending, made: set[StoredNotice]) -> Iterator[str]:
+    """What is wrong with a letter; *made* are those that have been typeset before, as most edges say the same."""
     try:
         written = renderer.write(sending.notice, letter)
     except PolicyError as error:
@@ -190,7 +193,10 @@ def _complaints(renderer: Renderer, letter: Letter, sending: Sending) -> Iterato
         yield say("letter_signature")
     if not written.title:
         yield say("letter_title")
-    make_letter(_stored(letter, written))
+    stored = _stored(letter, written)
+    if stored not in made:
+        make_letter(stored)
+        made.add(stored)
 
 
 def _stored(letter: Letter, written: Written) -> StoredNotice:
