@@ -1,17 +1,17 @@
-"""An office that works until it is killed: ``python -m tests.busy_office URL``."""
+"""An office that works until it is killed."""
 
 from __future__ import annotations
 
-import sys
 from datetime import date, timedelta
 from itertools import count
+from multiprocessing.connection import Connection
 
 from kjfh_workflow import Actor
 from tests.bureau import Bureau, uscc
 
 
-def main(url: str) -> None:
-    """Take one application after the other through the procedure."""
+def work(url: str, done: Connection) -> None:
+    """Take one application after the other through the procedure; *done* is told of each."""
     office = Bureau(url)
     first = len(office.workflow.cases(limit=100_000)) + 1000
     for number in count(first):
@@ -24,8 +24,4 @@ def main(url: str) -> None:
         office.act(case, "pass_preliminary", office.clerk, findings="all_met")
         office.act(case, "endorse", office.finance)
         office.act(case, "endorse", office.lead)
-        print(case, flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+        done.send(case)

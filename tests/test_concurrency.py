@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
@@ -21,8 +18,7 @@ from kjfh_workflow import Actor, Conflict, Outcome, Refused
 from kjfh_workflow.casework.rounds import Round
 from kjfh_workflow.store.history import Row
 from tests.bureau import MATERIALS, Bureau, facts, uscc
-
-ROOT = Path(__file__).parent.parent
+from tests.busy_office import work
 
 
 def at_once(*acts: Callable[[], Outcome | Round]) -> list[Outcome | Round | Exception]:
@@ -409,16 +405,17 @@ def test_killed_at_any_point_leaves_all_or_nothing(bureau: Bureau, database_url:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([work.__module__])
     for _ in range(8):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.busy_office", database_url], cwd=ROOT, stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        process.stdout.readline()  # it has done one whole case
+        done, told = forks.Pipe(duplex=False)
+        process = forks.Process(target=work, args=(database_url, told))
+        process.start()
+        told.close()
+        assert done.recv(), "it has done one whole case"
         time.sleep(chance.uniform(0.0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        process.kill()
+        process.join()
         report = bureau.workflow.verify()
         assert report.holds, report.problems
     assert report.rows > 50, "the office did some work before it was killed"
