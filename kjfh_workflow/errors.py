@@ -15,6 +15,8 @@
     ├── NotAuthenticated          whoever asks has not shown who they are
     ├── Conflict                  somebody else was first: read again and decide again
     │   ├── Moved                 the case is not at the version that the caller has seen
+    │   ├── StandsOtherwise       what it is about does not stand so that this can be done: it is done already, …
+    │   ├── ListChanged           the row behind which to go on is gone from the list
     │   └── RequestReused         the request id was used for another act: trying again will not help
     ├── Unavailable               the database cannot be reached or cannot work: try again later
     ├── SchemaMismatch            the database is older or newer than this program
@@ -133,12 +135,29 @@ class Moved(Conflict):
     """The case is not at the version that the caller has seen; read it again and decide again."""
 
 
+class StandsOtherwise(Conflict):
+    """What this is about does not stand so that it can be done; look at it again."""
+
+
+class ListChanged(Conflict):
+    """The row to continue behind is no longer in the list; begin again."""
+
+
 class RequestReused(Conflict):
     """The request id was used for another act; take a new one for each act."""
 
 
 class NotAuthenticated(WorkflowError):
-    """Whoever asks has not shown who they are."""
+    """Whoever asks has not shown who they are.
+
+    Args:
+        message: what is wrong, for whoever asks.
+        reason: the same as one stable word, for the log of who was turned away.
+    """
+
+    def __init__(self, message: str = "", reason: str = "not_authenticated") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SchemaMismatch(WorkflowError):

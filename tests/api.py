@@ -107,8 +107,16 @@ def believing() -> Callable[[Request], Actor]:
     return authenticate(Settings.load(write_settings(folder)))
 
 
+#: Services that nobody asks just now; FastAPI needs 0.4 s to put some eighty routes together when it is first asked.
+_IDLE: list[FastAPI] = []
+
+
 @contextmanager
 def served(office: Bureau, settings: Settings | None = None) -> Iterator[Api]:
     """The service of an office, over real HTTP and with real tokens."""
-    with serving(create_app(office.workflow, believing(), settings)) as url:
+    app = _IDLE.pop() if _IDLE and settings is None else create_app(office.workflow, believing(), settings)
+    app.state.workflow = office.workflow
+    with serving(app) as url:
         yield Api(url)
+    if settings is None:
+        _IDLE.append(app)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from kjfh_workflow import Actor, GuardRefused, NotAuthorised, NotFound
 from kjfh_workflow.errors import DeliveryFailed
+from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.notices.channels.message import Message
 from tests.bureau import YUYAO_USCC, Bureau, uscc
 from tests.post import ADMIN, Way, happened, later, office, queue, states
@@ -177,6 +179,28 @@ def test_what_is_a_mailbox_is_taken(desk: Bureau, address: str) -> None:
 def test_what_is_no_chat_address_is_refused(desk: Bureau, address: str) -> None:
     with pytest.raises(GuardRefused, match="群聊地址不符合要求"):
         desk.workflow.mail_room.set_address("yuyao", "tech_lead", "chat", address, by=ADMIN)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["json://127.0.0.1:8102/v1", "file:///etc/passwd", "exec://x/y", "https://oapi/"],
+)
+def test_a_chat_address_is_a_robot_s_and_calls_nobody_else(desk: Bureau, address: str) -> None:
+    with pytest.raises(GuardRefused, match="dingtalk://、feishu://、lark://、wecombot://") as refused:
+        desk.workflow.mail_room.set_address("yuyao", "tech_lead", "chat", address, by=ADMIN)
+    assert [(r.code, r.field) for r in refused.value.refusals] == [("evidence_invalid", "address")]
+    assert desk.workflow.mail_room.addresses("yuyao") == []
+
+
+def test_the_channels_may_allow_other_chats(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "channels.toml"
+    file.write_text('[channel.chat]\nkind = "apprise"\nschemes = ["mmost"]\n[[route]]\nchannels = ["chat"]\n')
+    bureau = office(database_url, channels=Channels.load(file))
+    room = bureau.workflow.mail_room
+    assert room.set_address("yuyao", "tech_lead", "chat", "mmost://chat.gov/token", by=ADMIN).address == "mmost://…oken"
+    with pytest.raises(GuardRefused, match="只接受以下机器人的地址：mmost://"):
+        room.set_address("yuyao", "tech_lead", "chat", CHAT_URL, by=ADMIN)
+    bureau.workflow.close()
 
 
 @pytest.mark.parametrize(

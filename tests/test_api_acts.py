@@ -6,6 +6,7 @@ What is found and shown is ``test_api_cases``'s.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -14,7 +15,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from kjfh_workflow import Actor
+from kjfh_workflow import Actor, Outcome
+from kjfh_workflow.casework.foretold import foretold
+from kjfh_workflow.casework.notices import SPECIMEN
 from kjfh_workflow.policy.vocabulary import CaseKind, Field
 from kjfh_workflow.store.schema import metadata
 from tests.api import Api, as_
@@ -146,7 +149,7 @@ def test_previews_leave_no_trace(api: Api, bureau: Bureau) -> None:
     assert [one["code"] for one in held["refusals"]] == ["already_recognised"]
     revoke = {"evidence": {"ground": "事由", "article": "第十四条"}}
     told = api.post(f"/v1/cases/{title}/previews/propose_revocation", bureau.clerk, revoke).json()
-    assert (told["state"], [*told["started"]]) == ("revocation_proposed", ["defence_window"])
+    assert (told["state"], [one["timer"] for one in told["started"]]) == ("revocation_proposed", ["defence_window"])
     fraud = api.post(f"/v1/cases/{case}/previews/find_fraud", bureau.lead, {"evidence": {"finding": "虚报"}}).json()
     assert [one["code"] for one in fraud["refusals"]] == ["not_allowed_from_state"]
     assert standing(bureau) == before
@@ -156,6 +159,103 @@ def test_a_preview_is_for_who_may_see_the_case(quick: Api, desk: Bureau) -> None
     case = desk.reviewed()
     assert quick.post(f"/v1/cases/{case}/previews/reject", desk.cixi_clerk).status_code == 404
     assert quick.post("/v1/cases/nowhere/previews/reject", desk.clerk).status_code == 404
+
+
+# ---- what an act tells -----------------------------------------------------------------------------------------------
+
+
+def test_what_an_act_did_is_told_as_the_timeline_tells_it(api: Api, bureau: Bureau) -> None:
+    case = bureau.passed()
+    bureau.act(case, "endorse", bureau.finance)
+    done = api.post(f"/v1/cases/{case}/events/endorse", bureau.lead, idempotency_key="k").json()
+    entry = api.get(f"/v1/cases/{case}", bureau.lead).json()["timeline"][-1]
+    for name in ("event", "event_label", "source", "source_label", "version", "article", "started", "stopped",
+                 "notices", "opened"):  # fmt: skip
+        assert done[name] == entry[name], name
+    assert (done["state"], done["state_label"]) == (entry["target"], entry["target_label"])
+    assert (done["kind_label"], done["letters"]) == ("申请", [])
+    [title] = done["opened"]
+    assert (title["kind"], bureau.state(title["case"])) == ("incubator", "recognized")
+    assert [one["label"] for one in done["stopped"]] != []
+    assert api.get("/v1/requests/k", bureau.lead).json()["act"] == done
+
+
+def test_criteria_that_an_act_rests_on_are_those_of_the_case_s_screen(quick: Api, desk: Bureau) -> None:
+    case = desk.reviewed()
+    body = {"evidence": {"findings": "all_met"}}
+    told = quick.post(f"/v1/cases/{case}/previews/pass_preliminary", desk.clerk, body).json()
+    done = quick.post(f"/v1/cases/{case}/events/pass_preliminary", desk.clerk, body).json()
+    decided = quick.get(f"/v1/cases/{case}", desk.clerk).json()["decided"]
+    assert done["evaluation"] == told["evaluation"] == decided
+    assert {one["result_label"] for one in decided["criteria"]} == {"符合"}
+
+
+def test_a_preview_shows_the_very_letters_that_the_act_then_sends(api: Api, bureau: Bureau) -> None:
+    case = bureau.reviewed()
+    body = {"evidence": {"missing": ["租赁合同", "章程"]}}
+    told = api.post(f"/v1/cases/{case}/previews/return_for_correction", bureau.clerk, body).json()
+    [letter] = told["letters"]
+    assert (letter["notice"], letter["role"]) == ("correction_requested", "applicant")
+    assert letter["label"] == told["notices"][0]["label"]
+    api.post(f"/v1/cases/{case}/events/return_for_correction", bureau.clerk, body)
+    [sent] = [one for one in bureau.workflow.case(case).notices if one["notice"] == "correction_requested"]
+    for name in ("subject", "title", "body"):
+        assert letter[name].replace(SPECIMEN, "") == sent[name]
+    assert "租赁合同" in letter["body"]
+    assert letter["number"] == f"{SPECIMEN}{sent['number']}"
+
+
+def test_a_preview_shows_the_letters_about_other_cases_too(api: Api, bureau: Bureau) -> None:
+    _, title = bureau.recognised()
+    opening = {"kind": "change", "event": "report_change", "parent": title,
+               "evidence": {"what": ["site"], "occurred_on": "2021-02-20"}}  # fmt: skip
+    change = api.post("/v1/cases", bureau.operator, opening).json()["case"]
+    visit = {"on": "2021-03-01", "visitors": ["王经办", "李经办"], "finding": "场地不符"}
+    told = api.post(
+        f"/v1/cases/{change}/previews/find_nonconforming", bureau.clerk, {"evidence": {"site_visit": visit}}
+    ).json()
+    assert told["refusals"] == []
+    assert "revocation_proposed" in [letter["notice"] for letter in told["letters"]]
+
+
+def test_a_preview_makes_no_ids_up(api: Api, bureau: Bureau) -> None:
+    who = bureau.operator
+    told = api.post("/v1/previews", who, application(who)).json()
+    assert (told["case"], told["state"]) == ("", "applied")
+    [letter] = told["letters"]
+    assert f"案件编号：{SPECIMEN}\n" in letter["body"]
+    assert re.findall(r"yuyao-\d{6}-", json.dumps(told)) == []
+    case = bureau.passed()
+    bureau.act(case, "endorse", bureau.finance)
+    told = api.post(f"/v1/cases/{case}/previews/endorse", bureau.lead).json()
+    [opened] = told["opened"]
+    assert (opened["kind"], opened["kind_label"], opened["case"]) == ("incubator", "孵化器资格", "")
+    assert {*re.findall(r"yuyao-\d{6}-\w{6}", json.dumps(told))} == {case}
+
+
+def test_an_operator_is_not_shown_what_would_be_written_to_offices(desk: Bureau) -> None:
+    case = desk.reviewed()
+    desk.on(date(2021, 6, 1))
+    desk.workflow.tick()  # the review is overdue: the office is told, the operator is not
+    view = desk.workflow.case(case)
+    assert {one["role"] for one in view.notices if one["version"] == view.case.version} == {"tech_lead"}
+    with desk.workflow._database.reading() as tx:
+        done = Outcome(case, "escalate", view.case.state, view.case.state, view.case.version, "")
+        shown = [len(foretold(tx, done, who, [view.case]).letters) for who in (desk.clerk, desk.operator)]
+    assert shown == [1, 0]
+
+
+def test_what_is_refused_is_told_with_its_labels(quick: Api, desk: Bureau) -> None:
+    case = desk.reviewed()
+    told = quick.post(f"/v1/cases/{case}/previews/endorse", desk.finance).json()
+    assert (told["event_label"], told["state_label"], told["letters"]) == ("联合审核同意", "科技局初审", [])
+    unknown = quick.post(f"/v1/cases/{case}/previews/nothing_like_it", desk.clerk).json()
+    assert unknown["event_label"] == "nothing_like_it"
+    nowhere = quick.post("/v1/previews", desk.clerk, application(desk.operator)).json()
+    assert [one["code"] for one in nowhere["refusals"]] == ["not_authorised"]
+    assert {nowhere[name] for name in ("case", "source", "source_label", "state", "state_label")} == {""}
+    submit = desk.workflow.catalog.latest("yuyao").machines[CaseKind.APPLICATION].events["submit"]
+    assert nowhere["event_label"] == submit
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------
@@ -184,15 +284,18 @@ def test_every_reason_is_told_with_its_article_and_its_field(api: Api, bureau: B
 def test_the_doors_have_statuses_of_their_own(quick: Api, desk: Bureau) -> None:
     case = desk.reviewed()
     doors = [
-        (desk.cixi_clerk, "reject", 403, ["other_city"]),
+        (desk.cixi_clerk, "reject", 404, []),
         (desk.clerk, "reject", 403, ["not_authorised"]),
-        (Actor.of("x", "applicant", "yuyao", uscc=uscc(9)), "withdraw", 403, ["not_authorised"]),
+        (Actor.of("x", "applicant", "yuyao", uscc=uscc(9)), "withdraw", 404, []),
+        (desk.auditor, "withdraw", 403, ["not_authorised"]),
         (desk.lead, "endorse", 409, ["not_allowed_from_state"]),
         (desk.clerk, "passs_preliminary", 409, ["not_allowed_from_state"]),
     ]
     for by, event, status, expected in doors:
         answer = quick.post(f"/v1/cases/{case}/events/{event}", by)
         assert (answer.status_code, codes(answer)) == (status, expected), event
+        stale = quick.post(f"/v1/cases/{case}/events/{event}", by, if_match='"99"')
+        assert stale.status_code == (status if status < 409 else 412), event
     unknown = quick.post(f"/v1/cases/{case}/events/passs_preliminary", desk.clerk).json()
     assert "是不是“pass_preliminary”" in unknown["detail"]
     assert {"pass_preliminary", "reject"} <= {*unknown["allowed"]}
@@ -258,7 +361,7 @@ _WEIRD: tuple[Any, ...] = (
 
 
 def acts_of(bureau: Bureau) -> Iterator[tuple[str, Actor, str, list[str]]]:
-    """Acts that somebody may perform just now, with what they take: path, actor, event, fields."""
+    """Acts that somebody may perform just now, or could if there were awards: path, actor, event, fields."""
     review = bureau.reviewed()
     other = Actor.of("other", "applicant", "yuyao", name="余姚另家众创有限公司", uscc=uscc(61))
     one = bureau.submit(other).case
@@ -269,7 +372,7 @@ def acts_of(bureau: Bureau) -> Iterator[tuple[str, Actor, str, list[str]]]:
     for case, readers in ((review, (bureau.clerk, bureau.lead)), (title, (bureau.clerk, bureau.finance, other))):
         for reader in readers:
             for event in bureau.workflow.dossier(case, reader=reader).events:
-                if event.allowed and event.fields:
+                if {one.code for one in event.refusals} <= {"award_not_in_that_status"} and event.fields:
                     opens = f"/v1/previews {event.opens} {case}" if event.opens else f"/v1/cases/{case}/previews"
                     yield opens, reader, event.event, [field.name for field in event.fields]
 
@@ -292,6 +395,21 @@ def test_evidence_of_any_kind_is_a_refusal_and_never_an_error(quick: Api, desk: 
                 assert answer.status_code in (200, 422), (event, name, value, answer.text[:300])
                 asked += 1
     assert asked > 500
+
+
+@pytest.mark.parametrize(
+    ("path", "beside"),
+    [("tenants.0.nope", "name、uscc、founded_on"), ("premises.nope", "address、township"),
+     ("nope", "operator、premises"), ("staff.0.nope", "post、name、professional")],
+)  # fmt: skip
+def test_an_unknown_key_of_the_facts_is_told_with_those_beside_it(
+    quick: Api, desk: Bureau, path: str, beside: str
+) -> None:
+    body = application(desk.operator)
+    body["evidence"]["override"] = {path: 1}
+    [told] = quick.post("/v1/cases", desk.operator, body).json()["refusals"]
+    assert told["field"] == f"facts.{path}"
+    assert f"没有这一项；可以填写：{beside}" in told["message"]
 
 
 def test_a_field_that_nobody_asked_for_is_told(quick: Api, desk: Bureau) -> None:

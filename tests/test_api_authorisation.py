@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -34,7 +34,13 @@ INTRUDERS = {
 }
 OPEN = {"health", "ready"}
 #: These change nothing, and tell a refusal in their answer.
-PREVIEWS = {"preview_opening", "preview", "import_tenants", "preview_close_round"}
+PREVIEWS = {"preview_opening", "preview", "import_tenants", "preview_open_round", "preview_close_round"}
+#: These are about one case or notice, or open a case under one: who may not read it is not told that there is one.
+UNSEEN = {
+    "open_case", "perform", "attach_file", "read_notice", "retry_notice", "resend_notice", "discard_notice",
+    "record_service",
+}  # fmt: skip
+NOWHERE = "yuyao-210301-nowher"
 FILE = b"%PDF-1.7\n1 0 obj\n"
 
 
@@ -133,6 +139,7 @@ ASKS: dict[str, Ask] = {
     "perform": Ask("lead", {"evidence": {"reason": "不符合"}}, path={"case": "other"}),
     "preview": Ask("lead", {"evidence": {"reason": "不符合"}}, path={"case": "other"}),
     "list_cases": Ask("clerk"),
+    "list_openings": Ask(query={"city": "yuyao"}),
     "show_case": Ask("operator"),
     "show_past": Ask("clerk", query={"on": "2021-03-01"}),
     "show_case_ledger": Ask("clerk", path={"case": "title"}),
@@ -214,6 +221,7 @@ ASKS: dict[str, Ask] = {
     "list_standings": Ask("clerk"),
     "open_round": Ask("lead", path={"year": "last"}),
     "close_round": Ask("lead"),
+    "preview_open_round": Ask("lead", path={"year": "last"}),
     "preview_close_round": Ask("lead"),
     "metrics": Ask("admin", theirs=("admin", "hats", "auditor")),
     "who_am_i": Ask(),
@@ -301,8 +309,29 @@ def test_whom_it_is_not_for_gets_nothing_and_changes_nothing(
         hidden = [secret for secret in shown if secret not in world.names.values() or answer.is_success]
         assert hidden == [], (role, answer.status_code, answer.text[:500])
         if ask.by and not reads:
-            assert answer.status_code in (403, 404, 422), (role, answer.text)
+            refused = {404} if name in UNSEEN and role != "auditor" else {403, 404, 422}
+            assert answer.status_code in refused, (role, answer.text)
         assert standing(world) == before, (role, answer.text)
+
+
+@pytest.mark.parametrize("name", sorted(UNSEEN | {"preview", "preview_opening"}))
+def test_a_case_that_one_may_not_read_is_like_one_that_does_not_exist(
+    name: str, api: Api, world: World, operations: dict[str, tuple[str, str]]
+) -> None:
+    ask = ASKS[name]
+    nowhere = replace(world, names=world.names | dict.fromkeys(("case", "title", "fraud", "other"), NOWHERE))
+    unseen = {world.names[place] for place in ("case", "title", "fraud", "other")}
+    for role, intruder in INTRUDERS.items():
+        if role == "auditor":
+            continue  # reads everything
+        for more in ({}, {"if-match": '"99"'}, {"if-match": "*"}, {"idempotency-key": "request-of-yuyao"}):
+            headers = as_(intruder) | more
+            answer = asked(api, world, operations[name], ask, headers)
+            none = asked(api, nowhere, operations[name], ask, headers)
+            told, expected = answer.json() | {"instance": ""}, none.json() | {"instance": ""}
+            for case in unseen:
+                told["detail"] = told["detail"].replace(case, NOWHERE)
+            assert (answer.status_code, told) == (404, expected), (role, more)
 
 
 @pytest.mark.parametrize("name", sorted(ASKS))

@@ -148,6 +148,27 @@ def test_the_first_screen_counts_and_names_what_waits(quick: Api, desk: Bureau) 
     assert quick.get("/v1/desk", desk.cixi_clerk).json()["counts"] == []
 
 
+def test_lists_are_filtered_by_whether_it_is_over_and_when_it_was_opened(api: Api, bureau: Bureau) -> None:
+    over, title = bureau.recognised()
+    bureau.on(date(2021, 4, 1))
+    new = bureau.submit(operator(1), type="makerspace").case
+    clerk = bureau.clerk
+    assert (ids(api, clerk, open="false"), {*ids(api, clerk, open="true")}) == ([over], {title, new})
+    assert ids(api, clerk, open="true", limit=1) == ids(api, clerk, open="true")
+    assert ids(api, clerk, opened_since="2021-03-02") == ids(api, clerk, text=uscc(1), open="true") == [new]
+    assert {*ids(api, clerk, opened_until="2021-03-31", sort="changed_at")} == {over, title}
+    assert api.get("/v1/cases", clerk, opened_since="1066-10-14").status_code == 422
+
+
+def test_somebody_learns_what_they_are_called_here(quick: Api, desk: Bureau) -> None:
+    both = Actor.of("both", ("tech_lead", "finance"), "yuyao")
+    me = quick.get("/v1/me", both).json()
+    assert (me["roles"], me["city_label"]) == (["tech_lead", "finance"], "余姚市")
+    assert me["role_labels"] == {"tech_lead": "科技局负责人", "finance": "财政局"}
+    far = quick.get("/v1/me", Actor.of("far", "auditor", "nowhere")).json()
+    assert (far["role_labels"], far["city_label"]) == ({"auditor": "auditor"}, "nowhere")
+
+
 # ---- acting ------------------------------------------------------------------------------------------------------
 
 

@@ -55,6 +55,9 @@ def test_a_packed_folder_is_read_and_what_it_says_can_be_submitted(api: Api, des
     found = read_folder(EXAMPLES / "yuyao-chaoyang", packs=[*desk.workflow.catalog])
     said = answer.json()
     assert (said["city"], said["type"], said["uscc"]) == (found.city, found.type, found.uscc)
+    sections = {section["name"]: section["label"] for section in said["facts_form"]}
+    assert {*said["facts"]} <= {*sections}, "the screen that shows what was read has its words, too"
+    assert sections["tenants"] == "入驻企业"
     desk.on(date(2021, 3, 1))
     evidence = {name: said[name] for name in ("type", "facts", "materials")}
     opened = api.post("/v1/cases", APPLICANT, {"kind": "application", "event": "submit", "evidence": evidence})

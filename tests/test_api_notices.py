@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
@@ -222,6 +222,28 @@ def test_an_operator_s_first_reading_is_recorded_and_only_the_first(bureau: Bure
     assert read["served_on"] is None, "a receipt is no service"
     assert read["body"] == bureau.workflow.mail_room.notice(notice)["body"]
     assert case in notice
+
+
+def test_an_inbox_says_what_its_operator_has_not_opened_and_nothing_of_offices(bureau: Bureau, api: Api) -> None:
+    both_cities(bureau)
+
+    def unread() -> list[str]:
+        items = api.get("/v1/inbox", bureau.operator).json()["items"]
+        assert len([one for one in items if not one["read"]]) == api.get("/v1/desk", bureau.operator).json()["unread"]
+        assert all((one["read_at"] is None) is not one["read"] for one in items)
+        return [one["id"] for one in items if not one["read"]]
+
+    [newest, *others] = unread()
+    bureau.workflow.mail_room.serve(
+        newest, by=bureau.lead, how="直接送达", on=bureau.workflow.today, served_by="王", received_by="张"
+    )
+    assert unread() == [newest, *others], "to be handed it is not to have opened it"
+    opened = api.post(f"/v1/inbox/{newest}/receipts", bureau.operator).json()
+    assert (opened["read"], datetime.fromisoformat(opened["read_at"])) == (True, bureau.clock.instant)
+    assert unread() == others
+    two_hats = Actor.of("both", ["tech_lead", "applicant"], "yuyao", uscc=uscc(7))
+    offices = api.get("/v1/inbox", two_hats).json()["items"]
+    assert {(one["read"], one["read_at"]) for one in offices} == {(None, None)}
 
 
 def test_nobody_opens_or_receipts_what_is_addressed_to_another(bureau: Bureau, api: Api) -> None:

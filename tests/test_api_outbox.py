@@ -192,7 +192,7 @@ def test_what_stands_still_is_tried_again(posting: Bureau, api: Api, way: Way) -
     assert posting.workflow.deliver().sent == 2
     assert happened(posting, second) == ["routed", "dead", "retried", "sent"]
     none_left = api.post(f"/v1/outbox/{first}/retries", WANG)
-    assert (none_left.status_code, none_left.json()["type"]) == (409, "urn:kjfh:problem:conflict")
+    assert (none_left.status_code, none_left.json()["type"]) == (409, "urn:kjfh:problem:stands-otherwise")
 
 
 def test_a_letter_is_sent_again_by_this_or_another_channel(database_url: str) -> None:
@@ -287,9 +287,9 @@ def test_only_clerks_leaders_and_admins_of_the_city_mend_and_record(posting: Bur
     assert len(strangers) > 5
     for who in strangers:
         refused = api.post(f"/v1/outbox/{notice}/{act}", who, ACTS[act])
-        assert refused.status_code == 403
-        code = "other_city" if who.city == "cixi" else "not_authorised"
-        assert [refusal["code"] for refusal in refused.json()["refusals"]] == [code]
+        may_look = who.id in OFFICE
+        assert refused.status_code == (403 if may_look else 404), who.id
+        assert [refusal["code"] for refusal in refused.json()["refusals"]] == ["not_authorised"] * may_look
     for who in (posting.operator, posting.finance, posting.auditor, STRANGER):
         assert api.post("/v1/outbox/retries", who).status_code == 403
         assert api.post("/v1/outbox/discards", who, {"before": "2030-01-01", "reason": "x"}).status_code == 403

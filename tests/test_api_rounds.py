@@ -288,7 +288,7 @@ def test_a_long_docket_is_read_page_by_page(quick: Api, desk: Bureau) -> None:
             break
         after = page["next"]
     assert found == [(item.due.isoformat(), item.case) for item in whole]
-    assert quick.get("/v1/docket", desk.clerk, after="9999").json()["items"] == []
+    assert quick.get("/v1/docket", desk.clerk, after=after.replace("2021", "2099", 1)).json()["items"] == []
 
 
 def test_applicants_have_only_their_own_on_the_docket(quick: Api, desk: Bureau) -> None:

@@ -737,7 +737,9 @@ LINK = 'link = "https://oa.test/kjfh/cases/{case}"\n'
 
 
 def talk(folder: Path, more: str = "", **environment: str) -> Channels:
-    return read(folder, LINK + '[channel.it]\nkind = "apprise"\n' + more + ROUTE, **environment)
+    # Apprise's own JSON instead of a robot, which would live at its maker's.
+    schemes = 'schemes = ["json", "dingtolk"]\n'
+    return read(folder, LINK + '[channel.it]\nkind = "apprise"\n' + schemes + more + ROUTE, **environment)
 
 
 def test_a_chat_is_told_where_to_look_and_nothing_else(tmp_path: Path) -> None:
@@ -767,7 +769,8 @@ def test_a_fixed_group_needs_no_address(tmp_path: Path) -> None:
 
 def test_without_a_page_the_chat_is_told_the_case(tmp_path: Path) -> None:
     with WebServer() as server:
-        send(read(tmp_path, '[channel.it]\nkind = "apprise"\n' + ROUTE), f"json://127.0.0.1:{server.port}")
+        plain = '[channel.it]\nkind = "apprise"\nschemes = ["json"]\n'
+        send(read(tmp_path, plain + ROUTE), f"json://127.0.0.1:{server.port}")
     assert json.loads(server.received[0].body)["message"] == "案件编号：yuyao-210301-ABC.DE"
 
 
@@ -831,6 +834,31 @@ def test_what_is_no_chat_address_is_told(tmp_path: Path) -> None:
     assert PASSWORD not in str(failed)
     group = failure(talk(tmp_path, 'url_env = "GROUP"\n', GROUP="nothing of the sort"))
     assert not group.permanent
+
+
+@pytest.mark.parametrize("scheme", ["json", "JSON", " json", "form", "jsons", "file", "exec", "http", "mailto", ""])
+def test_a_chat_calls_only_robots_unless_the_file_names_others(tmp_path: Path, scheme: str) -> None:
+    with WebServer() as server:
+        address = f"{scheme}://127.0.0.1:{server.port}/{PASSWORD}"
+        failed = failure(read(tmp_path, '[channel.it]\nkind = "apprise"\n' + ROUTE), address)
+    assert server.received == []
+    assert failed.permanent
+    assert "dingtalk" in str(failed)
+    assert PASSWORD not in str(failed)
+
+
+@pytest.mark.parametrize(("robot", "key"), [
+    ("dingtalk", "a" * 64), ("feishu", "abcdef12345"), ("lark", "abcd-1234-abcd"),
+    ("wecombot", "633a31f6-7f9c-4bc4-97a0-0ec1eefa5898"),
+])  # fmt: skip
+def test_a_robot_s_address_has_a_key_where_others_name_a_host(robot: str, key: str) -> None:
+    from apprise import Apprise
+
+    assert robot in chat.ROBOTS
+    made: Any = Apprise.instantiate(f"{robot}://{key}")
+    assert made.notify_url.startswith(("https://oapi.dingtalk.com/", "https://open.feishu.cn/",
+                                            "https://open.larksuite.com/", "https://qyapi.weixin.qq.com/"))  # fmt: skip
+    assert Apprise.instantiate(f"{robot}://127.0.0.1:8102/v1") is None
 
 
 def test_a_missing_package_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -863,7 +863,7 @@ def test_open_questions_need_no_database(kjfh: Kjfh) -> None:
     ("key", "who", "code", "said"),
     [
         ("in_force", CLERK, 1, "[not_authorised]"),
-        ("in_forse", ADMIN, 3, "yuyao/2020-01-01 has no provision 'in_forse'; see `kjfh policy open-questions yuyao`"),
+        ("in_forse", ADMIN, 3, "yuyao/2020-01-01 has no provision 'in_forse', did you mean 'in_force'?"),
         (
             "in_force",
             ("--as", "root", "--role", "admin", "--city", "ningbo"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kjfh_workflow import Actor, NotFound
 from kjfh_workflow.casework.dossier import Dossier, EventShown
-from kjfh_workflow.casework.forms import FormField
+from kjfh_workflow.casework.form_fields import FormField
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.store.schema import metadata
 from tests.bureau import Bureau, facts, uscc

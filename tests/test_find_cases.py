@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from kjfh_workflow import Actor, InputError, NotFound
+from kjfh_workflow.casework.finding import Firm
 from kjfh_workflow.clock import office_hour
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.store import registry
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.finding import SORTS
 from tests.bureau import Bureau, uscc
+from tests.test_criteria import tenant
 from tests.townsfolk import fresh_bureau
 
 OFFICE_DAY = date(2021, 3, 1)
@@ -205,6 +207,20 @@ def test_every_filter_keeps_what_it_says(bureau: Bureau) -> None:
         ({"changed_since": office_hour(date(2021, 4, 1))}, {late, change}),
         ({"changed_since": datetime(2021, 5, 1, tzinfo=UTC)}, set()),
         ({"uscc": uscc(1), "state": "recognized"}, set()),
+        ({"open": True}, {late, change, title}),
+        ({"open": False}, {mine}),
+        ({"open": True, "kind": "application"}, {late}),
+        ({"open": True, "uscc": uscc(1)}, {late}),
+        ({"open": False, "uscc": uscc(1)}, set()),
+        ({"open": True, "text": "众创"}, {late}),
+        ({"open": False, "city": "cixi"}, set()),
+        ({"opened_since": date(2021, 4, 1)}, {late, change}),
+        ({"opened_since": date(2021, 3, 2), "kind": "application"}, {late}),
+        ({"opened_until": date(2021, 3, 31)}, {mine, title}),
+        ({"opened_since": OFFICE_DAY, "opened_until": OFFICE_DAY, "open": False}, {mine}),
+        ({"opened_since": date(1999, 12, 31), "opened_until": date(2100, 1, 1)}, every),
+        ({"opened_until": date(1999, 12, 31)}, set()),
+        ({"opened_since": date(2100, 1, 1)}, set()),
     ]
     for wanted, cases in expected:
         for sort in SORTS:
@@ -220,6 +236,7 @@ def test_every_filter_keeps_what_it_says(bureau: Bureau) -> None:
         ({"text": "\ud800"}, "text"), ({"text": "长" * 101}, "text"), ({"uscc": "\x00"}, "uscc"),
         ({"parent": "x\x1f"}, "parent"), ({"changed_since": datetime(2021, 3, 1)}, "changed_since"),  # noqa: DTZ001
         ({"changed_since": datetime(1, 1, 1, tzinfo=UTC)}, "changed_since"),
+        ({"opened_since": date.min}, "opened_since"), ({"opened_until": date.max}, "opened_until"),
     ],
     ids=str,
 )  # fmt: skip
@@ -268,6 +285,24 @@ def test_a_text_that_very_many_operators_answer_to_finds_them_all(bureau: Bureau
         assert {row["id"] for row in (*rows, *rest)} == cases
 
 
+def test_a_number_that_stands_in_a_name_finds_the_name_where_no_case_or_code_begins_so(bureau: Bureau) -> None:
+    inn = applied(bureau, 1, "余姚99Inn孵化器有限公司")
+    assert found(bureau, text="99in") == found(bureau, text="99") == [inn]
+    assert found(bureau, text=uscc(2)[:2]) == [inn], "its own code begins so"
+    park = applied(bureau, 2, f"余姚{uscc(1)}有限公司")
+    assert found(bureau, text=uscc(1)) == [inn], "a code is meant as a code"
+    assert found(bureau, operator(2), text=uscc(1)) == [park], "but what nobody may see hides nothing"
+
+
+@pytest.mark.parametrize("text", [uscc(1), uscc(1)[:9], "yuyao-210301", "cixi-2"])
+def test_who_asks_for_a_number_does_not_wait_for_every_name(desk: Bureau, text: str) -> None:
+    applied(desk, 1)
+    with counted(desk) as said:
+        desk.workflow.cases(Filter(text=text), reader=desk.auditor)
+    looked_through = [statement for statement in said if "LIKE '%' ||" in statement]
+    assert len(looked_through) == (1 if text == "cixi-2" else 0), said
+
+
 # ---- who sees what ---------------------------------------------------------------------------------------------------
 
 
@@ -283,6 +318,9 @@ def test_everybody_finds_what_they_may_see(bureau: Bureau) -> None:
         assert found(bureau, bureau.cixi_clerk, sort, city="yuyao") == []
         assert found(bureau, bureau.cixi_clerk, sort, text="众创") == []
         assert {*found(bureau, bureau.auditor, sort)} == {mine, other}
+        assert {*found(bureau, bureau.auditor, sort, open=True)} == {mine, other}
+        assert found(bureau, operator(1), sort, open=True) == [mine]
+        assert found(bureau, operator(1), sort, open=False) == found(bureau, bureau.cixi_clerk, sort, open=True) == []
 
 
 def test_who_works_for_an_office_and_for_an_operator_finds_both(bureau: Bureau) -> None:
@@ -290,11 +328,11 @@ def test_who_works_for_an_office_and_for_an_operator_finds_both(bureau: Bureau) 
     both = Actor("both", "both", (Role.TECH_CLERK, Role.APPLICANT), "cixi", uscc(1))
     home = Actor("home", "home", (Role.TECH_CLERK, Role.APPLICANT), "yuyao", uscc(1))
     for sort in SORTS:
-        assert found(bureau, both, sort) == [mine]
+        assert found(bureau, both, sort) == found(bureau, both, sort, open=True) == [mine]
         assert found(bureau, both, sort, city="yuyao") == [mine]
         assert found(bureau, both, sort, city="cixi") == []
         assert {*found(bureau, home, sort)} == {mine, other}
-        assert len(found(bureau, home, sort)) == 2
+        assert len(found(bureau, home, sort)) == len(found(bureau, home, sort, open=True)) == 2
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
@@ -323,6 +361,31 @@ def test_a_clock_that_has_gone_silent_still_stands_in_the_row(desk: Bureau) -> N
     [row] = desk.workflow.cases(Filter(kind="change"))
     assert (row["state"], row["deadline"].timer, row["deadline"].overdue) == ("unreported", "change_report_due", True)
     assert [one["id"] for one in desk.workflow.first_screen(reader=desk.clerk).overdue.cases] == [row["id"]]
+
+
+def test_a_tenancy_says_whose_it_is(bureau: Bureau) -> None:
+    _, title = bureau.recognised()
+    firm = tenant(7, name="余姚某某软件有限公司")
+    bureau.workflow.open_case("tenancy", "admit", by=bureau.operator, parent=title, evidence={"tenant": firm})
+    rows = {row["kind"]: row["tenant"] for row in bureau.workflow.cases(reader=bureau.clerk)}
+    assert rows == {"application": None, "incubator": None, "tenancy": Firm("余姚某某软件有限公司", uscc(7))}
+    [child] = bureau.workflow.dossier(title, reader=bureau.clerk).children
+    assert child["tenant"] == rows["tenancy"]
+
+
+def test_the_memory_of_what_is_over_is_not_read(desk: Bureau) -> None:
+    desk.recognised()
+    with counted(desk) as said:
+        [row] = desk.workflow.cases(Filter(kind="application"))
+    assert (row["final"], row["deadline"]) == (True, None)
+    assert not [statement for statement in said if "memory" in statement]
+
+
+def test_a_ban_still_stands_in_the_row_of_what_is_over(desk: Bureau) -> None:
+    case = applied(desk, 1, day=date(2021, 3, 1))
+    desk.act(case, "find_fraud", desk.lead, finding="虚报")
+    [row] = desk.workflow.cases()
+    assert (row["final"], row["deadline"].timer) == (True, "ban_over")
 
 
 @contextmanager

@@ -76,6 +76,12 @@ def test_names_that_mean_something_else_are_refused(name: str) -> None:
         plain_name(name)
 
 
+@pytest.mark.parametrize("name", [" a.txt", "a.txt ", "a.txt\u00a0", "\u3000a.txt", "\u3000"])
+def test_blanks_around_a_name_are_refused_and_never_repaired(name: str) -> None:
+    with pytest.raises(InputError, match=r"不能以空格开头或结尾|不能为空"):
+        plain_name(name)
+
+
 def test_ordinary_names_are_kept_in_one_spelling() -> None:
     for name in (
         "营业执照（副本）：第2版.pdf",
@@ -85,7 +91,7 @@ def test_ordinary_names_are_kept_in_one_spelling() -> None:
         "Ünïcode ✓.pdf",
         "𠮷野.pdf",
     ):
-        assert plain_name(f" {name} ") == name
+        assert plain_name(name) == name
     assert plain_name("e\u0301tude.pdf") == "étude.pdf"
 
 
@@ -356,7 +362,8 @@ def test_of_very_many_problems_only_the_first_are_told(tmp_path: Path, desk: Bur
 
 # ---- names and ids ---------------------------------------------------------------------------------------------------
 
-HIDDEN = ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u061c", "\u3164", "\0", "\x85", "\U000e0041"]
+HIDDEN = ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u061c", "\u3164", "\0", "\x85", "\U000e0041",
+          "\ufe0f", "\ufe00", "\U000e0100"]  # fmt: skip
 
 
 @pytest.mark.parametrize("character", [*HIDDEN, "\ud800"])
@@ -368,6 +375,31 @@ def test_nobody_is_called_or_numbered_with_characters_that_nobody_sees(character
     if not character.isspace():  # blanks in a code mean nothing
         with pytest.raises(ValueError, match="控制字符"):
             check_uscc(YUYAO_USCC[:9] + character + YUYAO_USCC[9:])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timer:x",
+        "TIMER:x",
+        "Case:x",
+        "cAsE:",
+        "ｔｉｍｅｒ：x",
+        " timer:x",
+        " wang",
+        "wang ",
+        "wang\u00a0",
+        "\u3000wang",
+    ],
+)
+def test_no_person_s_id_is_taken_for_a_deadline_or_for_somebody_else(name: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot begin with|no blanks around"):
+        Actor.of(name, "tech_clerk", "yuyao")
+
+
+def test_ids_that_only_begin_like_a_deadline_s_are_taken() -> None:
+    for name in ("timers", "timer", "case-17", "王 经办", "a:timer:x"):
+        assert Actor.of(name, "tech_clerk", "yuyao", name=" 王经办 ").id == name
 
 
 @pytest.mark.parametrize("code", [YUYAO_USCC.replace("A", "А"), YUYAO_USCC.replace("0", "О", 1), YUYAO_USCC[:-1] + "Ρ"])

@@ -65,6 +65,13 @@ def test_what_waits_is_told_with_its_age(api: Api, bureau: Bureau) -> None:
     assert told(api)["kjfh_alarms_due"] == 0
 
 
+def test_invented_methods_are_counted_as_one(api: Api) -> None:
+    for number in range(20):
+        api.client.request(f"M{number}", "/health")
+    counted = {name: value for name, value in told(api).items() if name.startswith("kjfh_requests_total")}
+    assert counted == {"kjfh_requests_total OTHER /health 405": 20}
+
+
 def test_metrics_are_for_the_collector_auditors_and_admins(bureau: Bureau) -> None:
     for role, status in (("tech_clerk", 403), ("applicant", 403), ("auditor", 200), ("admin", 200)):
         actor = Actor.of("somebody", role, "yuyao")

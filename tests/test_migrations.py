@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import date
@@ -22,7 +23,10 @@ from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
 from tests.bureau import CIXI_USCC, MATERIALS, YUYAO_USCC, Bureau, facts, uscc
+from tests.test_restore import _run as run_tool
 
+#: What the owner of the tables gives to the program.
+_DOCS = Path(__file__).parent.parent / "docs" / "operations.md"
 #: Every row of an office of release 0.2.0 on 2021-03-19, in the order of its foreign keys: two titles of Yuyao, one of
 #: them about to be lost, one of Cixi, an operator that is barred, an application that waits for its correction.
 RELEASE_2 = Path(__file__).parent / "schema_0002.jsonl"
@@ -79,14 +83,17 @@ def test_a_url_that_is_none_is_one_clear_error(url: str) -> None:
         Database.open(url)
 
 
-def test_on_postgresql_the_program_deletes_from_its_queues_only_and_owns_nothing(postgres_url: str) -> None:
+def test_on_postgresql_the_program_deletes_from_its_queues_only_owns_nothing_and_can_be_dumped(
+    postgres_url: str, tmp_path: Path
+) -> None:
     owner = Database.open(postgres_url)
     name = f"kjfh_clerk_{uuid.uuid4().hex[:8]}"
+    grants = re.search(r"```sql\n(CREATE ROLE kjfh_program.*?)```", _DOCS.read_text("utf-8"), re.DOTALL)
+    assert grants, "docs/operations.md has no grants"
     with owner.engine.begin() as connection:
-        connection.execute(text(f"CREATE ROLE {name} LOGIN"))
-        connection.execute(text(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {name}"))
-        connection.execute(text(f"GRANT DELETE ON kjfh_unpublished, kjfh_withheld, kjfh_followers TO {name}"))
-        connection.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}"))
+        connection.execute(text(grants[1].replace("kjfh_program", name)))
+    url = make_url(postgres_url).set(username=name, drivername="postgresql").render_as_string(hide_password=False)
+    run_tool("pg_dump", "-Fc", "-f", str(tmp_path / "kjfh.dump"), url)
     office = Bureau(make_url(postgres_url).set(username=name).render_as_string(hide_password=False), create=False)
     case = office.reviewed()
     office.act(case, "return_for_correction", office.clerk, missing=["证明"])

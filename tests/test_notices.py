@@ -922,6 +922,39 @@ def test_a_preview_from_afar_names_what_it_made_up(desk: Bureau) -> None:
     assert revoked.specimens == ("拟取消资格，陈述申辩期",)
 
 
+def test_a_preview_marks_every_grade_year_date_and_sum_that_it_made_up(desk: Bureau) -> None:
+    _, title = desk.recognised()
+
+    def shown(notice: str) -> str:
+        written = desk.workflow.mail_room.preview(notice, title).written
+        return "\n".join((written.subject, written.title, written.body))
+
+    for notice in ("grade_announced", "unqualified_warning"):
+        said = shown(notice)
+        assert "〔示例〕不合格" in said
+        assert not re.search(
+            r"(?<!〔示例〕)(不合格[。）]|20\d\d年度|申报材料与)", said.replace("年度考核不合格", "")
+        ), said
+    assert "在〔示例〕2021年3月8日24时前未提出" in shown("revoked")
+    assert "〔示例〕2021年认定奖励（第1期）：〔示例〕180,000元" in shown("award_proposed")
+    assert "奖励种类" in desk.workflow.mail_room.preview("award_proposed", title).specimens
+
+
+def test_a_grade_is_announced_in_a_preview_as_it_is_proposed_or_was_given(desk: Bureau) -> None:
+    _, title = desk.recognised()
+    desk.workflow.rounds.open("yuyao", 2021, by=desk.lead)
+    desk.act(title, "propose_grade", desk.clerk, grade="good", score=88)
+    for _ in ("proposed", "given"):
+        preview = desk.workflow.mail_room.preview("grade_announced", title)
+        assert "你单位2021年度科技企业孵化器考核结果为：良好。\n\n考核得分：88" in preview.written.body
+        assert preview.specimens == ()
+        if desk.state(title) == "under_assessment":
+            desk.workflow.rounds.close("yuyao", 2021, by=desk.lead)
+    [sent] = [row for row in desk.workflow.case(title).notices if row["notice"] == "grade_announced"]
+    assert preview.written.title == sent["title"]
+    assert "〔示例〕不合格" in desk.workflow.mail_room.preview("unqualified_warning", title).written.body
+
+
 def test_a_preview_of_an_unknown_notice_names_the_known_ones(desk: Bureau) -> None:
     case = desk.submit().case
     with pytest.raises(NotFound, match=r"sends no notice 'revoked' about a case of this kind; it sends: .*ban_ended"):

@@ -197,6 +197,7 @@ def test_an_act_joins_the_hosts_transaction_and_never_commits_it(database_url: s
         session.execute(text("INSERT INTO host VALUES ('mine')"))
         outcome = bureau.workflow.perform(case, "accept", by=bureau.clerk, connection=session)
         assert outcome.state == "preliminary_review"
+        assert bureau.workflow.case(case, connection=session).case.state == "preliminary_review"
         session.commit()
     assert bureau.state(case) == "preliminary_review"
     with engine.connect() as connection:

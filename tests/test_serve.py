@@ -199,6 +199,12 @@ def test_the_log_is_json_and_says_nothing_about_persons(sqlite_url: str, tmp_pat
             service.get("/v1/me", authorization=f"Bearer {secret[:-6]}"),
             service.get("/v1/me", authorization=f"Basic {secret}"),
             service.get(f"/nowhere?uscc={YUYAO_USCC}&name=王敏"),
+            service.get(f"/v1/bans/yuyao/{YUYAO_USCC}"),
+            service.get("/v1/cases/王敏", authorization=f"Bearer {secret}"),
+            service.get("/v1/me", authorization=f"Bearer {token(clerk, roles=[])}"),
+            service.get("/v1/me", authorization=f"Bearer {token(clerk, aud='another')}"),
+            service.get("/v1/me", authorization=f"Bearer {token(clerk, exp=1)}"),
+            service.post("/v1/rounds/yuyao/2021/events/open_round", Actor.of("chen", "tech_lead", "cixi")),
         ]
         assert answers[0].status_code == 200
         assert {answer.status_code for answer in answers[1:]} == {401, 403, 404, 422}
@@ -207,7 +213,21 @@ def test_the_log_is_json_and_says_nothing_about_persons(sqlite_url: str, tmp_pat
         turned_away = [said for said in service.said if said["logger"] == "kjfh.audit"]
     assert len(requests) >= len(answers)
     assert {said["request_id"] for said in requests} >= {answer.headers["x-request-id"] for answer in answers}
-    assert {said["actor"] for said in turned_away} == {"op", "chen", None}
+    assert {said["actor"] for said in turned_away} == {"op", "chen", "wang", None}
+    told = [(said["status"], said["path"], said["why"]) for said in turned_away]
+    assert told == [
+        (403, f"/v1/cases/{case}/events/accept", "not_authorised"),
+        (404, f"/v1/cases/{case}/events/accept", "not-found"),
+        (401, "/v1/me", "bad_signature"),
+        (401, "/v1/me", "no_bearer"),
+        (404, "unknown", "not-found"),
+        (401, "/v1/bans/yuyao/…", "missing"),
+        (404, "/v1/cases/…", "not-found"),
+        (403, "/v1/me", "not_authorised:roles"),
+        (401, "/v1/me", "wrong_audience"),
+        (401, "/v1/me", "expired"),
+        (403, "/v1/rounds/yuyao/2021/events/open_round", "other_city"),
+    ]
     log = (tmp_path / "log").read_text("utf-8")
     for personal in ("王敏", "陈静", "朝阳", YUYAO_USCC, secret, secret.split(".")[1], "Bearer", "\\u738b"):
         assert personal not in log, personal
@@ -258,8 +278,10 @@ def test_dev_prints_a_line_to_paste_for_every_role_and_believes_nobody_else(sqli
             found[comment] = (me["city"], *me["roles"])
         assert found == {f"# {city} {role}": (city, role) for city in ("cixi", "yuyao") for role in PERSON_ROLES}
         assert service.get("/v1/me", **as_(Actor.of("wang", "tech_clerk", "yuyao"))).status_code == 401
-        for name in ("X-Forwarded-For", "Forwarded", "Via"):
+        for name in ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Via", "True-Client-IP", "CF-Connecting-IP"):
             assert service.get("/v1/me", authorization=value, **{name: "10.0.0.7"}).status_code == 403
+        for host, status in (("evil.test", 403), ("evil.test:8000", 403), ("localhost", 200), ("[::1]:8000", 200)):
+            assert service.get("/v1/me", authorization=value, Host=host).status_code == status, host
         assert service.stop() == 0
         assert not re.search(r"eyJ[\w-]+\.", service.log), "tokens are printed, never logged"
 

@@ -142,7 +142,8 @@ def asked(desk: Bureau, provider: Provider, tmp_path: Path) -> Iterator[Callable
 def test_who_logs_on_at_the_intranet_is_known_here(provider: Provider, asked: Callable[[str], httpx.Response]) -> None:
     answer = asked(provider.log_on("wang"))
     assert answer.status_code == 200, answer.text
-    assert answer.json() == {"id": "wang", "name": "王敏", "roles": ["tech_clerk"], "city": "yuyao", "uscc": ""}
+    me = {"id": "wang", "name": "王敏", "roles": ["tech_clerk"], "city": "yuyao", "uscc": ""}
+    assert answer.json() == me | {"role_labels": {"tech_clerk": "科技局经办人"}, "city_label": "余姚市"}
 
 
 @pytest.mark.parametrize("who", ["zhang", "chen"])

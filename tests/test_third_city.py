@@ -34,6 +34,7 @@ from kjfh_workflow.rules.case import Case
 from kjfh_workflow.scenario.play import play
 from kjfh_workflow.scenario.read import read_scenario
 from kjfh_workflow.scenario.words import Vocabulary
+from kjfh_workflow.store.cases import Filter
 from tests.bureau import MATERIALS, YUYAO_USCC, facts, uscc
 
 ROOT = Path(__file__).parents[1]
@@ -297,6 +298,29 @@ def test_a_public_notice_runs_five_working_days_and_a_person_decides(office: Sha
     assert "work_overdue" in sent
     assert "recognition_granted" not in sent
     assert office.act(case, "grant", office.lead).state == "recognized"
+
+
+def test_each_of_its_people_is_shown_what_waits_for_them(office: Shanghe) -> None:
+    people = {"op": office.operator, "centre": office.centre2, "lead": office.lead, "finance": office.finance}
+
+    def waits_for(case: str) -> set[str]:
+        lists = {name: office.workflow.cases(Filter(waiting=True), reader=who) for name, who in people.items()}
+        return {name for name, rows in lists.items() if case in {row["id"] for row in rows}}
+
+    case = office.reviewed()
+    assert waits_for(case) == {"centre"}
+    office.act(case, "pass_preliminary", office.centre, findings={"s3_6_character": True})
+    assert waits_for(case) == {"centre", "lead", "finance"}
+    office.act(case, "endorse", office.finance)
+    assert waits_for(case) == {"centre", "lead"}
+    for who in (office.lead, office.centre2):
+        office.act(case, "endorse", who)
+    assert (office.state(case), waits_for(case)) == ("public_notice", set()), "time alone leads on"
+    office.on(date(2022, 7, 25))
+    assert waits_for(case) == {"lead"}
+    title = office.act(case, "grant", office.lead).opened["incubator"]
+    assert waits_for(case) == set()
+    assert waits_for(title) == {"finance"}, "its award is proposed"
 
 
 def test_three_departments_endorse_and_nobody_twice(office: Shanghe) -> None:

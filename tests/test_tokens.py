@@ -498,6 +498,35 @@ def test_whoever_has_keys_does_not_wait_for_an_issuer_that_hangs(
     assert len(issuer.asked) == 2
 
 
+def test_strangers_wait_one_by_one_for_an_issuer_that_hangs(
+    issuer: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_sources, "_SECONDS", 1)
+    tokens = believing(clock, jwks_url=f"{issuer.url}/jwks")
+    tokens.claims(signed())
+    issuer.open.clear()
+    told: list[type[Exception]] = []
+
+    def stranger() -> None:
+        try:
+            tokens.claims(signed(kid="nobody's"))
+        except Exception as error:
+            told.append(type(error))
+
+    clock.now += PAUSE
+    stranger()
+    clock.now += PAUSE
+    asking = threading.Thread(target=stranger)
+    asking.start()
+    while len(issuer.asked) < 3:
+        time.sleep(0.01)
+    stranger()
+    assert asking.is_alive(), "one thread asks, and no other waits for it"
+    tokens.claims(signed())
+    asking.join()
+    assert told == [Unavailable, Unavailable, Unavailable]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "headers"),
     [
@@ -700,7 +729,7 @@ def test_over_http_each_answer_says_what_is_wrong(desk: Bureau, file: Path) -> N
         for token in (None, signed(**WANG, exp=1), forged({"alg": "none"}, WANG)):
             answer = asked(token)
             assert answer.status_code == 401
-            assert answer.headers["www-authenticate"] == "Bearer"
+            assert answer.headers["www-authenticate"] == "Bearer" + ' error="invalid_token"' * bool(token)
             assert answer.headers["content-type"] == "application/problem+json"
         nobody = asked(signed(**{**WANG, "roles": []}))
         assert nobody.status_code == 403

@@ -79,8 +79,8 @@ class Demo:
                 opening = {"kind": "application", "event": act["do"], "city": city, "evidence": evidence}
                 done = self.post("/v1/cases", by, opening)
                 case = done["case"]
-            if title := done.get("opened", {}).get("incubator"):
-                self.cases[city, TITLE], self.operators[city] = title, read
+            for title in done.get("opened", ()):
+                self.cases[city, TITLE], self.operators[city] = title["case"], read
         if "until" in story:
             self.until(story["until"])
 

@@ -48,8 +48,7 @@ class Scope:
 
     def sees(self, case: Case) -> bool:
         """Whether this case is to be seen."""
-        reads = self.reads
-        return reads.everything or case.city == reads.city or (bool(reads.uscc) and case.uscc == reads.uscc)
+        return self.reads.shows(case.city, case.uscc)
 
     def day(self, today: date) -> date:
         """The day that is looked at: without one, the last of which anything is known."""

@@ -51,7 +51,7 @@ _MISCONDUCT_COLUMNS = (
     Column("document_no", "文号"),
     Column("article", "依据"),
     Column("recorded_on", "记载日期", "date"),
-    Column("recorded_by", "记载人"),
+    Column("recorded_by_name", "记载人"),
 )
 
 
@@ -108,12 +108,11 @@ def record(
         Conflict: the request id was used for something else.
     """
     digest = _digest(request_id, city, by, evidence)
-    if request_id and (answered := books.misconduct_by_request(tx, request_id)):
-        if answered[0] != digest:
+    if request_id and request_ids.is_used(tx, request_id):
+        answered = books.misconduct_by_request(tx, request_id)
+        if answered is None or answered[0] != digest:
             raise RequestReused(f"request id {request_id!r} was used for another act")
         return answered[1]
-    if request_id and request_ids.is_used(tx, request_id):
-        raise RequestReused(f"request id {request_id!r} was used for another act")
     moment = office.moment(tx)
     pack = pack_on(office, city, moment.today)
     article = _through_the_doors(pack, by)

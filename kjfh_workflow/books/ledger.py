@@ -18,6 +18,7 @@ from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import AwardStatus
 from kjfh_workflow.store import ledger
 from kjfh_workflow.store.database import CoreTransaction
+from kjfh_workflow.store.paging import AWARD, CASE, check_key
 
 _OF_AWARD = (
     Column("kind_label", "奖励种类"),
@@ -39,7 +40,7 @@ _COLUMNS = (
     Column("award", "奖励编号"),
     *_OF_AWARD,
     Column("approved_on", "核定日期", "date"),
-    Column("approved_by", "核定人"),
+    Column("approved_by_name", "核定人"),
     Column("paid_on", "拨付日期", "date"),
     Column("voucher", "凭证号"),
     Column("reason", "说明"),
@@ -49,7 +50,7 @@ _CHANGE_COLUMNS = (
     Column("legal_on", "日期", "date"),
     Column("award", "奖励编号"),
     *_OF_AWARD,
-    Column("approved_by", "核定人"),
+    Column("approved_by_name", "核定人"),
     Column("paid_on", "拨付日期", "date"),
     Column("voucher", "凭证号"),
     Column("reason", "说明"),
@@ -83,10 +84,13 @@ def awards(
 ) -> Iterator[dict[str, Any]]:
     """How each award stands, in order of city, case and award: a row with codes and words, see ``_COLUMNS``.
 
+    ``approved_by`` is the approver's id: who is of no office is told the name only.
+
     With a *limit* the order is that of case and award, and *after* is a ``key_of`` to continue behind.
 
     Raises:
         NotFound: for a city without packs, or a case whose pack is not loaded.
+        InputError: if *after* is no such key.
     """
     wanted = wanted or Wanted()
     if scope.city:
@@ -113,7 +117,7 @@ def awards(
             "type": row["type"],
             "type_label": pack.identity.types[row["type"]].label,
             "township": row["township"],
-            **_of_award(pack, row),
+            **_of_award(pack, row, scope),
             "approved_on": row["approved_on"],
         }
 
@@ -148,7 +152,12 @@ def key_of(row: Mapping[str, Any]) -> str:
 
 
 def _place(key: str) -> tuple[str, str] | None:
-    """Case and award of a ``key_of``."""
+    """Case and award of a ``key_of``.
+
+    Raises:
+        InputError: for what is none.
+    """
+    check_key(key, f"{CASE}/{AWARD}")
     case, _, award = key.partition("/")
     return (case, award) if key else None
 
@@ -166,11 +175,11 @@ def totals(rows: Iterable[Mapping[str, Any]]) -> Table:
     return Table("按状态合计", _TOTAL_COLUMNS, [found[status] for status in AwardStatus if status in found])
 
 
-def changes(pack: PolicyPack, tx: CoreTransaction, case_id: str, known: date | None = None) -> Table:
+def changes(pack: PolicyPack, tx: CoreTransaction, case_id: str, scope: Scope) -> Table:
     """Every change of a case's awards, oldest first, as far as it was known at the end of a day."""
-    end = _end_of(Scope.of(None, known=known))
+    end = _end_of(scope)
     rows = [
-        {"version": row["version"], "legal_on": row["legal_on"], **_of_award(pack, row)}
+        {"version": row["version"], "legal_on": row["legal_on"], **_of_award(pack, row, scope)}
         for row in ledger.history_of(tx, case_id)
         if end is None or row["noticed_at"] <= end
     ]
@@ -182,7 +191,7 @@ def _end_of(scope: Scope) -> datetime | None:
     return scope.noticed_before - _TICK if scope.noticed_before else None
 
 
-def _of_award(pack: PolicyPack, row: Mapping[str, Any]) -> dict[str, Any]:
+def _of_award(pack: PolicyPack, row: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     detail = row["detail"]
     return {
         "award": row["award"],
@@ -196,7 +205,8 @@ def _of_award(pack: PolicyPack, row: Mapping[str, Any]) -> dict[str, Any]:
         "status_label": pack.words("award_statuses", row["status"]),
         "article": row["article"],
         "words": detail.get("words", ""),
-        "approved_by": detail.get("approved_by", ""),
+        "approved_by": detail.get("approved_by", "") if scope.reads.for_office else "",
+        "approved_by_name": row["approver"],
         "paid_on": date.fromisoformat(detail["paid_on"]) if detail.get("paid_on") else None,
         "voucher": detail.get("voucher", ""),
         "reason": detail.get("reason", ""),

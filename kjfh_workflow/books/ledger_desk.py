@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kjfh_workflow.books import forecast, ledger, payments
 from kjfh_workflow.books.as_of import Scope
+from kjfh_workflow.books.award_acts import with_acts
 from kjfh_workflow.books.ledger import Wanted
 from kjfh_workflow.books.payments import PaymentList, Reconciled
 from kjfh_workflow.books.table import Table
@@ -74,6 +75,8 @@ class LedgerDesk:
     ) -> Table:
         """Some of the rows of ``table``, in order of case and award; ``ledger.key_of`` the last continues.
 
+        Each row says besides what the reader's role could do with the award as it stands: see ``award_acts``.
+
         Args:
             city: only this city's.
             wanted: case, calendar year, status.
@@ -87,10 +90,11 @@ class LedgerDesk:
         """
         with self._database.reading() as tx:
             scope = Scope.of(reader, city, known=known)
-            return ledger.page(self._office, tx, scope, wanted, after=after, limit=limit)
+            table = ledger.page(self._office, tx, scope, wanted, after=after, limit=limit)
+            return with_acts(self._office, tx, scope, table, reader)
 
     def of_case(self, case: str, *, known: date | None = None, reader: Actor | None = None) -> CaseLedger:
-        """The awards of one case, and everything that became of them.
+        """The awards of one case, with what the reader could do as in ``page``; and everything that became of them.
 
         Raises:
             NotFound: if there is no such case, or it is not the reader's to see.
@@ -98,9 +102,8 @@ class LedgerDesk:
         with self._database.reading() as tx:
             pack = self._office.pack_of(load_readable(tx, case, reader))
             scope = Scope.of(reader, known=known)
-            return CaseLedger(
-                ledger.listed(self._office, tx, scope, Wanted(case)), ledger.changes(pack, tx, case, known)
-            )
+            awards = ledger.listed(self._office, tx, scope, Wanted(case))
+            return CaseLedger(with_acts(self._office, tx, scope, awards, reader), ledger.changes(pack, tx, case, scope))
 
     def forecast(self, city: str = "", *, known: date | None = None, reader: Actor | None = None) -> Table:
         """For each calendar year what is paid, committed, likely and possible, in yuan; arguments as in ``table``.

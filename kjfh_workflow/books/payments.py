@@ -17,6 +17,7 @@ from typing import Any
 from kjfh_workflow import canonical
 from kjfh_workflow.books import sheet
 from kjfh_workflow.books.as_of import Scope
+from kjfh_workflow.books.award_acts import selectors_of
 from kjfh_workflow.books.ledger import Wanted, awards
 from kjfh_workflow.books.table import Column, Table
 from kjfh_workflow.casework import perform as acts
@@ -51,7 +52,7 @@ _NAMED = (
     Column("article", "依据"),
     Column("words", "计算说明"),
     Column("approved_on", "核定日期", "date"),
-    Column("approved_by", "核定人"),
+    Column("approved_by_name", "核定人"),
     _LISTED_ON,
 )
 _ANSWERS = (
@@ -124,23 +125,10 @@ def _approved(
         known = acts.known_to(office, tx, case, case.uscc, moment)
         reasons: tuple[Refusal, ...] = ()
         try:
-            decide(office.pack_of(case), case, _PAY, by, _selectors(row), known)
+            decide(office.pack_of(case), case, _PAY, by, selectors_of(row), known)
         except Refused as error:
             reasons = tuple(reason for reason in error.refusals if reason.code not in _SETTLED_WHEN_PAID)
         yield row, reasons
-
-
-def _selectors(row: Mapping[str, Any]) -> dict[str, Any]:
-    """How an event names the award."""
-    # Only promotions have their level in their key: a year may bring two.
-    level = "".join(row["award"].split("/")[3:])
-    named = {
-        Field.KIND: row["kind"],
-        Field.YEAR: row["year"],
-        Field.INSTALMENT: row["instalment"],
-        Field.LEVEL: level,
-    }
-    return {str(field): value for field, value in named.items() if value}
 
 
 def _key(row: Mapping[str, Any]) -> str:
@@ -298,7 +286,7 @@ def _paid(
     """Record one payment."""
     case, key, voucher = award["case"], award["award"], values.get("voucher", "")
     answers = {Field.PAID_ON: values.get("paid_on"), Field.VOUCHER: voucher}
-    evidence = {**_selectors(award), **{str(field): value for field, value in answers.items() if value}}
+    evidence = {**selectors_of(award), **{str(field): value for field, value in answers.items() if value}}
 
     def act(tx: Transaction) -> Line:
         cases.load(tx, case, lock=True)

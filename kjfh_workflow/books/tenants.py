@@ -126,7 +126,7 @@ def listed(rows: Iterable[tuple[str, dict[str, Any]]], headings: dict[str, str] 
         except ValidationError as error:
             for detail in error.errors():
                 name = ".".join(str(step) for step in detail["loc"])
-                problems.append(Problem(place, (headings or {}).get(name, name), explain(detail)))
+                problems.append(Problem(place, (headings or {}).get(name, name), explain(detail, Tenant.model_fields)))
             continue
         if first := found.get(tenant.uscc):
             problems.append(Problem(place, tenant.uscc, f"与{first.place}是同一企业；请只保留一行"))
@@ -180,7 +180,8 @@ def apply(
     meter = Meter(progress, len(leave) + len(admit))
     done: list[Moved] = []
     for moved, act in (*leave, *admit):
-        done.append(_tried(moved, act))
+        # A tenancy that a preview would open has no id yet.
+        done.append(replace(_tried(moved, act), case=moved.case) if preview else _tried(moved, act))
         meter.step()
     meter.finish()
     result = Imported(

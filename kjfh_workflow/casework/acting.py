@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from kjfh_workflow.casework import perform as acts
 from kjfh_workflow.casework import queries
+from kjfh_workflow.casework.foretold import foretold
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.trying_again import again
 from kjfh_workflow.errors import Conflict, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import CaseKind
-from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.case import Actor, Case
+from kjfh_workflow.store import cases
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
 
 
@@ -39,6 +41,7 @@ class Acting:
         request_id: str | None = None,
         parent: str | None = None,
         connection: Connection | Session | None = None,
+        hide_unreadable: bool = False,
     ) -> Outcome:
         """Open a case with its first event; ``outcome.case`` is its id.
 
@@ -51,16 +54,20 @@ class Acting:
             parent: of a change, a promotion or a tenancy: the id of the incubator that it belongs to.
             request_id: the caller's own id of this request; the same request again gives the first answer.
             connection: the host's connection or session: the act joins its transaction and never commits it.
+            hide_unreadable: as for ``perform``, for the parent.
 
         Raises:
             Refused: with every reason, each with its article; nothing has changed.
-            NotFound: for a city without packs.
+            NotFound: for a city without packs; no such parent.
             Conflict: if the request id was used for something else.
         """
 
         def act(tx: Transaction) -> Outcome:
             given, where = evidence or {}, city or by.city
-            return acts.open_case(self._office, tx, _kind(kind), event, by, given, where, request_id, parent or "")
+            return acts.open_case(
+                self._office, tx, _kind(kind), event, by, given, where, request_id, parent or "",
+                hide_unreadable=hide_unreadable,
+            )  # fmt: skip
 
         return self._act(act, connection)
 
@@ -74,6 +81,7 @@ class Acting:
         request_id: str | None = None,
         expected_version: int | None = None,
         connection: Connection | Session | None = None,
+        hide_unreadable: bool = False,
     ) -> Outcome:
         """Perform an event on a case: the only way to change one.
 
@@ -85,6 +93,8 @@ class Acting:
             request_id: the caller's own id of this request; the same request again gives the first answer.
             expected_version: refuse to act if the case has moved on since it was read.
             connection: the host's connection or session: the act joins its transaction and never commits it.
+            hide_unreadable: a case that *by* may not read is ``NotFound``, as for a reader. Without it the refusal says
+                whose case it is (``other_city``), and so that there is one.
 
         Raises:
             Refused: with every reason, each with its article; nothing has changed.
@@ -93,12 +103,17 @@ class Acting:
         """
 
         def act(tx: Transaction) -> Outcome:
-            return acts.perform(self._office, tx, case, event, by, evidence or {}, request_id, expected_version)
+            return acts.perform(
+                self._office, tx, case, event, by, evidence or {}, request_id, expected_version,
+                hide_unreadable=hide_unreadable,
+            )  # fmt: skip
 
         return self._act(act, connection)
 
     def preview(self, case: str, event: str, *, by: Actor, evidence: Mapping[str, Any] | None = None) -> Outcome:
-        """What ``perform`` would do: the same call, rolled back; a refusal is told, not raised.
+        """What ``perform`` would do, with the letters it would send: the same call, rolled back.
+
+        A refusal is told, not raised. What it would open has no id yet.
 
         Raises:
             NotFound: no such case, or not this actor's to see.
@@ -106,10 +121,11 @@ class Acting:
 
         def act(tx: CoreTransaction) -> Outcome:
             found = queries.load_readable(tx, case, by)
+            held = [found, *_found(tx, found.parent)]
             try:
-                return acts.perform(self._office, tx, case, event, by, evidence or {})
+                return foretold(tx, acts.perform(self._office, tx, case, event, by, evidence or {}), by, held)
             except Refused as error:
-                return Outcome.refused(case, event, found.state, found.version, error.refusals)
+                return Outcome.refused(found, event, error.refusals)
 
         return again(self._database.trying, act)
 
@@ -122,31 +138,43 @@ class Acting:
         city: str | None = None,
         evidence: Mapping[str, Any] | None = None,
         parent: str = "",
+        hide_unreadable: bool = False,
     ) -> Outcome:
-        """What ``open_case`` would do; nothing is kept.
+        """What ``open_case`` would do, with the letters it would send; nothing is kept, and the case has no id yet.
 
         Raises:
-            NotFound: for a city without packs.
+            NotFound: for a city without packs; no such parent.
         """
 
         def act(tx: CoreTransaction) -> Outcome:
+            given, where, held = evidence or {}, city or by.city, _found(tx, parent)
             try:
-                given, where = evidence or {}, city or by.city
-                return acts.open_case(self._office, tx, _kind(kind), event, by, given, where, None, parent)
+                done = acts.open_case(
+                    self._office, tx, _kind(kind), event, by, given, where, None, parent,
+                    hide_unreadable=hide_unreadable,
+                )  # fmt: skip
             except Refused as error:
-                return Outcome.refused("", event, "", 0, error.refusals)
+                pack = self._office.pack_of(held[0]) if held else self._office.catalog.latest(where)
+                nowhere = Case("", pack.city, _kind(kind), pack.version, "")
+                return Outcome.refused(nowhere, event, error.refusals)
+            return foretold(tx, done, by, held)
 
         return again(self._database.trying, act)
 
     def _act(self, act: Callable[[Transaction], Outcome], connection: Connection | Session | None) -> Outcome:
         if connection is not None:
-            host = connection.connection() if isinstance(connection, Session) else connection
             try:
-                with joined(host) as tx:
+                with joined(connection) as tx:
                     return act(tx)
             except Clash as error:
                 raise Conflict(f"somebody else was first: {error}") from error
         return again(self._database.acting, act)
+
+
+def _found(tx: CoreTransaction, case_id: str) -> list[Case]:
+    """The case with this id, if there is one."""
+    found = cases.load(tx, case_id) if case_id else None
+    return [found] if found else []
 
 
 def _kind(name: str) -> CaseKind:

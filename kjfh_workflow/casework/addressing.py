@@ -6,11 +6,13 @@ Nothing is overwritten: each change is a row of its own, the newest counts, and 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.permission import require
 from kjfh_workflow.errors import GuardRefused, NotFound
+from kjfh_workflow.notices.channels.chat import scheme_of
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import PERSON_ROLES, RefusalCode, Role
 from kjfh_workflow.policy.wording import house_words
@@ -49,9 +51,18 @@ class Address:
 
 
 def set_address(
-    office: Office, tx: CoreTransaction, city: str, holder: str, medium: str, address: str, by: Actor
+    office: Office,
+    tx: CoreTransaction,
+    city: str,
+    holder: str,
+    medium: str,
+    address: str,
+    by: Actor,
+    schemes: Sequence[str],
 ) -> Address:
     """Say where somebody is reached; letters that have waited for it are due at once. An empty address withdraws.
+
+    Nothing is recorded where that is what counts already. *schemes*: what a chat address may begin with.
 
     Raises:
         NotAuthorised: if *by* is no admin of the city.
@@ -66,18 +77,23 @@ def set_address(
     shape, wanted = _SHAPES[medium]
     if address and not shape.fullmatch(address):
         raise _invalid(pack, "address", house_words()["media"][medium], wanted)
+    if address and medium == CHAT and scheme_of(address) not in schemes:
+        problem = f"只接受以下机器人的地址：{'、'.join(f'{scheme}://' for scheme in schemes)}"
+        raise _invalid(pack, "address", house_words()["media"][medium], problem)
     now = office.now(tx)
-    addresses.add(
-        tx,
-        {
-            "city": city,
-            "holder": holder,
-            "medium": medium,
-            "address": address,
-            "set_by": by.name,
-            "set_at": now,
-        },
-    )
+    addresses.hold(tx)
+    if address != addresses.address_of(tx, city, holder, medium):
+        addresses.add(
+            tx,
+            {
+                "city": city,
+                "holder": holder,
+                "medium": medium,
+                "address": address,
+                "set_by": by.name,
+                "set_at": now,
+            },
+        )
     released = outbox_desk.release_unaddressed(tx, city, holder, now) if address else 0
     return Address(city, holder, medium, shown(medium, address), released)
 

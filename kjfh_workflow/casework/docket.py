@@ -15,10 +15,11 @@ from kjfh_workflow.casework.perform import known_to
 from kjfh_workflow.casework.ticks import Failing
 from kjfh_workflow.errors import WorkflowError
 from kjfh_workflow.policy.catalog import Catalog
-from kjfh_workflow.policy.machine import Machine, Period, Timer
+from kjfh_workflow.policy.machine import Machine, Timer
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.phrases import roles_in_words
-from kjfh_workflow.policy.vocabulary import OFFICE_ROLES, CaseKind, Role, Side, Status
+from kjfh_workflow.policy.vocabulary import CaseKind, Role, Side, Status
+from kjfh_workflow.rules.awaited import responsible_for
 from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Case, Reads, reads_of
 from kjfh_workflow.rules.clocks import Clock, clocks_of
@@ -27,6 +28,7 @@ from kjfh_workflow.rules.foresight import Foreseen, foresee
 from kjfh_workflow.store import timers
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.docket import Place, cases_due
+from kjfh_workflow.store.paging import CASE, DAY, NAME, check_key
 
 #: How far ahead anybody may look, in days.
 MOST_DAYS = 3650
@@ -127,7 +129,12 @@ class Docket:
     failing: tuple[Failing, ...] = ()
 
     def page(self, after: str = "", limit: int = 200) -> tuple[tuple[Item, ...], str | None]:
-        """At most *limit* of the items behind a key, and the key behind which the rest stands; None at the end."""
+        """At most *limit* of the items behind a key, and the key behind which the rest stands; None at the end.
+
+        Raises:
+            InputError: for a key that no page of a docket has given.
+        """
+        check_key(after, _JOINT.join((DAY, CASE, NAME)))
         start = tuple(after.split(_JOINT, 2)) if after else ()
         behind = [item for item in self.items if _place(item) > start]
         more = len(behind) > limit
@@ -197,7 +204,7 @@ def _item(pack: PolicyPack, case: Case, clock: Clock, ends: Ending, moment: Mome
     machine = pack.machines[case.kind]
     timer = machine.timer_of[clock.timer]
     period = timer.period_of[clock.state]
-    responsible = case.still_at_work(_responsible(machine, timer, period))
+    responsible = case.still_at_work(responsible_for(machine, timer, period))
     return Item(
         due=clock.due,
         overdue=moment.today > clock.due,
@@ -230,16 +237,6 @@ def _item(pack: PolicyPack, case: Case, clock: Clock, ends: Ending, moment: Mome
         event_label=_at_the_end(machine, timer, overdue=moment.today > clock.due),
         ends=ends,
     )
-
-
-def _responsible(machine: Machine, timer: Timer, period: Period) -> tuple[Role, ...]:
-    """Whom the pack names, or whoever's time it is: of an office, all that may act in that state."""
-    if period.responsible or timer.side is Side.NOBODY:
-        return period.responsible
-    if timer.side is Side.APPLICANT:
-        return (Role.APPLICANT,)
-    acting = {role for edge in machine.edges if period.state in edge.sources for role in edge.by}
-    return tuple(role for role in Role if role in acting & OFFICE_ROLES)
 
 
 def _working_days(calendar: WorkCalendar, today: date, due: date) -> int:

@@ -12,11 +12,13 @@ from typing import Any
 
 from kjfh_workflow.books.desk import Past
 from kjfh_workflow.casework import finding, queries, shown
+from kjfh_workflow.casework.facts_form import facts_form
 from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, attachment_of
-from kjfh_workflow.casework.forms import FormField, Scene, form_of
+from kjfh_workflow.casework.form_fields import FormField
+from kjfh_workflow.casework.forms import Scene, form_of
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import with_overdue_alarms_rung
-from kjfh_workflow.casework.queries import CaseView, Possible
+from kjfh_workflow.casework.queries import MOST_CHILDREN, CaseView, Possible
 from kjfh_workflow.casework.shown import (
     AwardShown,
     ClockShown,
@@ -27,7 +29,7 @@ from kjfh_workflow.casework.shown import (
 )
 from kjfh_workflow.casework.story import Story, story_of
 from kjfh_workflow.casework.timeline import Entry, timeline_of
-from kjfh_workflow.casework.wording import RowWords, row_in_words
+from kjfh_workflow.casework.wording import RowWords, city_in_words, row_in_words
 from kjfh_workflow.errors import Conflict, Refusal
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW
@@ -66,6 +68,8 @@ class Dossier:
     words: RowWords
     policy: Pinned
     facts: Facts | None
+    #: How what stands in the facts is called; empty where there are none, and no tenant.
+    facts_form: tuple[FormField, ...]
     materials: tuple[MaterialShown, ...]
     computed: EvaluationShown | None
     decided: EvaluationShown | None
@@ -170,7 +174,8 @@ def _shown(office: Office, tx: CoreTransaction, view: CaseView, moment: Moment, 
         words=_words(office, case),
         policy=shown.pinned(pack),
         facts=view.facts,
-        materials=tuple(shown.materials(pack, case)) if view.facts else (),
+        facts_form=facts_form(pack) if view.facts or "tenant" in case.memory else (),
+        materials=tuple(shown.materials(pack, case)),
         computed=shown.evaluated(pack, view.evaluation),
         decided=shown.evaluated(pack, view.decided),
         clocks=tuple(shown.clocks(pack, case, view.clocks, moment.today)),
@@ -178,20 +183,15 @@ def _shown(office: Office, tx: CoreTransaction, view: CaseView, moment: Moment, 
         awards=tuple(shown.awards(pack, case)),
         timeline=timeline_of(pack, case, view.timeline, official=official),
         notices=tuple(shown.notices(pack, view.notices)),
-        files=tuple(attachment_of(pack, row) for row in files.of_case(tx, case.id, limit=MOST_FILES)),
-        bans=[{**ban, "city_label": _city(office, ban["city"])} for ban in view.bans],
+        files=tuple(attachment_of(pack, row, reader) for row in files.of_case(tx, case.id, limit=MOST_FILES)),
+        bans=[{**ban, "city_label": city_in_words(office.catalog, ban["city"])} for ban in view.bans],
         parent=next(iter(finding.in_words(office, tx, parent)), None),
         children=finding.in_words(office, tx, view.children),
-        children_count=cases.count_children(tx, case.id),
+        children_count=len(view.children) if len(view.children) < MOST_CHILDREN else cases.count_children(tx, case.id),
         warnings=view.warnings,
         overtaken="",
         events=(),
     )
-
-
-def _city(office: Office, city: str) -> str:
-    known = city in office.catalog.cities
-    return office.catalog.latest(city).identity.city_label if known else city
 
 
 # ---- what may happen -----------------------------------------------------------------------------------------------
@@ -202,15 +202,18 @@ def _events(
 ) -> tuple[EventShown, ...]:
     """The events of the case itself, and those that open one under it."""
     scene = Scene(pack, case, _parent(tx, case) or case, view.evaluation)
-    here = [_event(scene, case, possible, reader) for possible in queries.possible_of(office, tx, case, reader, moment)]
+    here = [
+        event_shown(scene, case, possible, reader) for possible in queries.possible_of(office, tx, case, reader, moment)
+    ]
     for kind, possible in queries.openings_of(office, tx, case, reader, moment):
         child = Case("", case.city, kind, case.policy, NEW)
-        shown = _event(replace(scene, case=child, title=case, evaluation=None), child, possible, reader)
+        shown = event_shown(replace(scene, case=child, title=case, evaluation=None), child, possible, reader)
         here.append(replace(shown, opens=kind, opens_label=pack.words("kinds", kind)))
     return tuple(here)
 
 
-def _event(scene: Scene, case: Case, possible: Possible, reader: Actor) -> EventShown:
+def event_shown(scene: Scene, case: Case, possible: Possible, reader: Actor) -> EventShown:
+    """An event with its form."""
     edge = queries.edge_for(scene.pack.machines[case.kind], case.state, possible.event, reader)
     return EventShown(
         event=possible.event,

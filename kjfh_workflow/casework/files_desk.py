@@ -26,7 +26,8 @@ from kjfh_workflow.errors import InputError, NotFound, Problem, RequestReused, W
 from kjfh_workflow.intake.file_names import plain_name
 from kjfh_workflow.intake.file_types import type_of
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.policy.vocabulary import OFFICE_ROLES
+from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.store import cases, files, request_ids
 from kjfh_workflow.store.database import CoreTransaction, Database
 
@@ -60,6 +61,7 @@ class Attachment:
     size: int
     #: As its own bytes say.
     media_type: str
+    #: An id; an officer's is empty for whoever is of no office.
     attached_by: str
     attached_by_name: str
     role: str
@@ -188,7 +190,7 @@ class FilesDesk:
         """
         with self._database.reading() as tx:
             pack = self._office.pack_of(load_readable(tx, case, reader))
-            return [attachment_of(pack, row) for row in files.of_case(tx, case, after=after, limit=limit)]
+            return [attachment_of(pack, row, reader) for row in files.of_case(tx, case, after=after, limit=limit)]
 
     def open(self, case: str, attachment_id: int, *, reader: Actor | None) -> tuple[Attachment, Iterator[bytes]]:
         """An attachment and its content, piece by piece.
@@ -205,7 +207,7 @@ class FilesDesk:
             row = files.attached(tx, case, attachment_id) if 0 < attachment_id <= _LAST_ID else None
             if row is None:
                 raise NotFound(f"case {case!r} has no attachment {attachment_id}")
-            return attachment_of(pack, row), self._content(row["sha256"], row["size"])
+            return attachment_of(pack, row, reader), self._content(row["sha256"], row["size"])
 
     # ---- what stands behind them -------------------------------------------------------------------------------
 
@@ -215,12 +217,12 @@ class FilesDesk:
         Raises:
             Conflict: if the id was used for something else.
         """
+        if not request_ids.is_used(tx, request_id):
+            return None
         row = files.by_request(tx, request_id)
-        if row is not None and row["request_digest"] == digest:
-            return attachment_of(self._office.pack_of(load_readable(tx, row["case_id"], by)), row)
-        if row or request_ids.is_used(tx, request_id):
+        if row is None or row["request_digest"] != digest:
             raise RequestReused(f"request id {request_id!r} was used for another act")
-        return None
+        return attachment_of(self._office.pack_of(load_readable(tx, row["case_id"], by)), row, by)
 
     def _attach(
         self, tx: CoreTransaction, case_id: str, name: str, material: str, digest: str, by: Actor,
@@ -245,7 +247,7 @@ class FilesDesk:
             "attached_by_name": by.name,
             "role": role,
         }
-        return attachment_of(pack, files.attach(tx, {**row, **values}))
+        return attachment_of(pack, files.attach(tx, {**row, **values}), by)
 
     def _content(self, digest: str, size: int) -> Iterator[bytes]:
         hashed, left, number = sha256(), size, 0
@@ -262,8 +264,9 @@ class FilesDesk:
             yield part
 
 
-def attachment_of(pack: PolicyPack, row: Mapping[str, Any]) -> Attachment:
-    """An attachment, from its row and its case's pack."""
+def attachment_of(pack: PolicyPack, row: Mapping[str, Any], reader: Actor | None) -> Attachment:
+    """An attachment, from its row and its case's pack; officers' ids are for their colleagues."""
+    hidden = row["role"] in OFFICE_ROLES and not reads_of(reader).for_office
     label = next((one.label for one in pack.identity.materials if one.id == row["material"]), "")
     return Attachment(
         id=row["id"],
@@ -274,7 +277,7 @@ def attachment_of(pack: PolicyPack, row: Mapping[str, Any]) -> Attachment:
         sha256=row["sha256"],
         size=row["size"],
         media_type=row["media_type"],
-        attached_by=row["attached_by"],
+        attached_by="" if hidden else row["attached_by"],
         attached_by_name=row["attached_by_name"],
         role=row["role"],
         role_label=pack.words("roles", row["role"]),

@@ -1,4 +1,4 @@
-"""What a person sees first: how many cases stand where, what is late, what falls due soon, what else waits.
+"""What a person sees first: how many cases stand where, what waits for their act, what is late, what falls due soon.
 
 Bounded whatever is on file: each part is one query on an index, and lists end with a number. The whole list of
 deadlines, with where each case ends if nobody acts, is ``docket``'s.
@@ -12,8 +12,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from kjfh_workflow.casework.docket import silent_places
-from kjfh_workflow.casework.finding import in_words
+from kjfh_workflow.casework.finding import in_words, listed
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.wording import city_in_words
 from kjfh_workflow.errors import NotFound, WorkflowError
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.model import PolicyPack
@@ -21,6 +22,7 @@ from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Actor, Reads
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.store import waiting
+from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.finding import rows_of
 
@@ -73,6 +75,8 @@ class FirstScreen:
     today: date
     until: date
     counts: tuple[Standing, ...]
+    #: What waits for an act of the reader's, with ``to_do``; what has stood still longest first.
+    waiting: Shown
     #: Longest overdue first.
     overdue: Shown
     #: Next first; from today on.
@@ -97,15 +101,23 @@ def first_screen(office: Office, tx: CoreTransaction, reader: Actor, days: int) 
         today=today,
         until=until,
         counts=tuple(_standings(office.catalog, waiting.by_state(tx, reads))),
+        waiting=_waiting(office, tx, reader),
         overdue=_shown(office, tx, _overdue(office, tx, reads, today)),
         due=_shown(office, tx, waiting.due(tx, reads, today, until, _SHOWN + 1)),
         rounds=tuple(
-            OpenRound(row["city"], _city(office.catalog, row["city"]), row["year"], row["opened_on"], row["members"])
+            OpenRound(
+                row["city"], city_in_words(office.catalog, row["city"]), row["year"], row["opened_on"], row["members"]
+            )
             for row in waiting.open_rounds(tx, reads)
         ),
         running_bans=waiting.running_bans(tx, reads, today),
         unread=waiting.unread(tx, reads.uscc) if reads.uscc else None,
     )
+
+
+def _waiting(office: Office, tx: CoreTransaction, reader: Actor) -> Shown:
+    rows = listed(office, tx, Filter(waiting=True), reader, "changed_at", "", _SHOWN + 1)
+    return Shown(rows[:_SHOWN], len(rows) > _SHOWN)
 
 
 def _overdue(office: Office, tx: CoreTransaction, reads: Reads, today: date) -> list[str]:
@@ -136,7 +148,7 @@ def _standings(catalog: Catalog, rows: list[dict[str, Any]]) -> Iterator[Standin
         state = pack.machines[kind].states[row["state"]] if pack else None
         yield Standing(
             city=row["city"],
-            city_label=_city(catalog, row["city"]),
+            city_label=city_in_words(catalog, row["city"]),
             kind=kind,
             kind_label=pack.words("kinds", kind) if pack else kind,
             state=row["state"],
@@ -154,7 +166,3 @@ def _pack_with(catalog: Catalog, city: str, kind: str, state: str) -> PolicyPack
         return None
     known = (pack for pack in reversed(versions) if CaseKind(kind) in pack.machines)
     return next((pack for pack in known if state in pack.machines[CaseKind(kind)].states), None)
-
-
-def _city(catalog: Catalog, city: str) -> str:
-    return catalog.latest(city).identity.city_label if city in catalog.cities else city

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal
 
-from kjfh_workflow.intake.columns import TENANTS, Kind
+from kjfh_workflow.casework.facts_form import facts_form, in_words
+from kjfh_workflow.casework.form_fields import Choice, FormField, Shape, of_schema
+from kjfh_workflow.intake.columns import TENANTS
 from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import (
@@ -32,57 +33,11 @@ from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.criteria import Evaluation, Result
 from kjfh_workflow.rules.evidence import SHAPES
 
-#: What a field is filled with. ``line`` has no line breaks; ``texts`` and ``choices`` are lists; a ``table`` has a
-#: value for each of its ``fields``; ``facts`` is an application's data as a whole, ``paths`` a table of dotted paths
-#: into it; a ``report`` is a text, or any table.
-Shape = Literal[
-    "line", "text", "texts", "uscc", "date", "integer", "decimal", "yes_no", "choice", "choices", "table", "facts",
-    "paths", "report",
-]  # fmt: skip
 #: Why whoever proposes may leave a year without a grade; the others are found by the program.
 _UNGRADED = (Ungraded.NOT_ORGANISED, Ungraded.DEFERRED, Ungraded.REFUSED)
-_SHORT = 200
-_YUAN, _AREA = "元", "平方米"
-#: A JSON schema's type → what it is filled with.
-_SHAPES: dict[str, Shape] = {
-    "number": "decimal", "integer": "integer", "boolean": "yes_no", "array": "texts", "object": "table",
-}  # fmt: skip
 _OWN_SHAPES: dict[str, Shape] = {
     Field.FACTS: "facts", Field.OVERRIDE: "paths", Field.REPORT: "report", Field.USCC: "uscc",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of the values that there are."""
-
-    value: str
-    label: str
-    #: What else a person has to know of it: its article, whether it is there already.
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """One field of a form, or of a table in it."""
-
-    name: str
-    label: str
-    required: bool
-    shape: Shape
-    unit: str = ""
-    #: The least and the most of a number, in the unit.
-    least: Decimal | None = None
-    most: Decimal | None = None
-    #: How many characters a text may have, and how many entries a list; None where nothing is said.
-    longest: int | None = None
-    choices: tuple[Choice, ...] = ()
-    #: Whether one of the choices will do only; otherwise they are suggestions.
-    closed: bool = False
-    #: Of a table: what is in it.
-    fields: tuple[FormField, ...] = ()
-    #: What a person has to know of it.
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +60,7 @@ def form_of(scene: Scene, edge: Edge) -> tuple[FormField, ...]:
 
 def _field(scene: Scene, edge: Edge, name: Field, *, required: bool) -> FormField:
     words = scene.pack.words
-    plain = _of_schema(name, _schema(name), required=required)
+    plain = replace(_plain(name), required=required)
     drawn = replace(
         plain,
         label=words("fields", name),
@@ -117,54 +72,15 @@ def _field(scene: Scene, edge: Edge, name: Field, *, required: bool) -> FormFiel
     return special(scene, edge, drawn) if special else drawn
 
 
-# ---- from the shapes of evidence -----------------------------------------------------------------------------------
-
-
 @cache
-def _schema(name: Field) -> dict[str, Any]:
-    return SHAPES[name].json_schema()
-
-
-def _of_schema(name: str, schema: Mapping[str, Any], *, required: bool) -> FormField:
-    """A field as its JSON schema has it, without words."""
-    # What may be left out stands beside null, and a sum is a number or a text.
-    alternatives = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
-    if len(alternatives) == 1:
-        return _of_schema(name, alternatives[0], required=required)
-    kind = "number" if alternatives else schema.get("type")
-    longest = schema.get("maxLength") or schema.get("maxItems")
-    shape: Shape = _SHAPES.get(str(kind), "line" if longest and longest <= _SHORT else "text")
-    if schema.get("format") == "date":
-        shape = "date"
-    least = schema.get("gt", schema.get("ge", schema.get("minimum", 0 if kind == "number" else None)))
-    most = schema.get("le", schema.get("maximum"))
-    needed = schema.get("required", ())
-    return FormField(
-        name,
-        name,
-        required,
-        shape,
-        unit=_unit(name),
-        least=None if least is None else Decimal(least),
-        most=None if most is None else Decimal(most),
-        longest=longest,
-        fields=tuple(
-            _of_schema(part, its, required=part in needed) for part, its in schema.get("properties", {}).items()
-        ),
-    )
-
-
-def _unit(name: str) -> str:
-    if name.endswith("yuan"):
-        return _YUAN
-    return _AREA if name.endswith("_m2") else ""
+def _plain(name: Field) -> FormField:
+    return of_schema(name, SHAPES[name].json_schema(), required=False)
 
 
 def _part(pack: PolicyPack, field: Field, part: FormField) -> FormField:
     """A part of a table, with its word; a tenant's stand with those of the application form."""
-    if field is Field.TENANT and (column := next((c for c in TENANTS.columns if c.field == part.name), None)):
-        shape: Shape = "uscc" if column.kind is Kind.USCC else part.shape
-        return replace(part, label=column.label, shape=shape, choices=tuple(Choice(one, one) for one in column.options))
+    if field is Field.TENANT:
+        return in_words(pack, f"{TENANTS.name}.{part.name}", part)
     known = pack.words.has("parts", part.name)
     return replace(part, label=pack.words("parts" if known else "fields", part.name))
 
@@ -281,8 +197,13 @@ def _award_sum(scene: Scene, _: Edge, field: FormField) -> FormField:
     return replace(field, most=cap.yuan, note=cap.article) if cap else field
 
 
+def _facts(scene: Scene, _: Edge, field: FormField) -> FormField:
+    return replace(field, fields=facts_form(scene.pack))
+
+
 _SPECIAL: Mapping[Field, Callable[[Scene, Edge, FormField], FormField]] = {
     Field.TYPE: _types,
+    Field.FACTS: _facts,
     Field.MATERIALS: _materials,
     Field.ARTICLE: _articles,
     Field.LEVEL: _levels,

@@ -80,8 +80,8 @@ class MailRoom:
 
         Raises:
             NotAuthorised: for anybody else.
-            NotFound: no such notice.
-            Conflict: a notice was named, and nothing of it stands still.
+            NotFound: no such notice, or not theirs to see.
+            StandsOtherwise: a notice was named, and nothing of it stands still.
         """
         with self._database.writing() as tx:
             return mending.retry(self._office, tx, by, city=by.city, notice_id=notice, channel=channel)
@@ -92,8 +92,9 @@ class MailRoom:
         Raises:
             NotAuthorised: if *by* is no clerk, leader or admin of the city.
             GuardRefused: without a reason.
-            NotFound: no such notice, or no such channel.
-            Conflict: it has not been sent on that channel yet.
+            NotFound: no such notice, or not theirs to see; no such channel.
+            StandsOtherwise: it has not been sent on that channel yet, or has been sent again there today by the same
+                person for the same reason.
         """
         with self._database.writing() as tx:
             mending.resend(self._office, tx, self._channels, notice, channel, by, reason)
@@ -104,8 +105,8 @@ class MailRoom:
         Raises:
             NotAuthorised: if *by* is no clerk, leader or admin of the city.
             GuardRefused: without a reason.
-            NotFound: no such notice.
-            Conflict: nothing of it is left to send, or it is being sent right now.
+            NotFound: no such notice, or not theirs to see.
+            StandsOtherwise: nothing of it is left to send, or it is being sent right now.
         """
         with self._database.writing() as tx:
             return mending.discard(self._office, tx, notice, by, reason, channel=channel)
@@ -138,7 +139,7 @@ class MailRoom:
         Raises:
             NotAuthorised: if *by* is no admin of the city.
             GuardRefused: without a reason.
-            Conflict: if *through* has been given already.
+            StandsOtherwise: if *through* has been given already.
             WorkflowError: for a year to come, or more than a thousand numbers at once.
         """
         with self._database.writing() as tx:
@@ -166,7 +167,8 @@ class MailRoom:
             NotFound: for a city without packs.
         """
         with self._database.writing() as tx:
-            return addressing.set_address(self._office, tx, city, holder, medium, address, by)
+            schemes = self._channels.chat_schemes
+            return addressing.set_address(self._office, tx, city, holder, medium, address, by, schemes)
 
     def addresses(self, city: str, *, reader: Actor | None = None) -> list[Address]:
         """The addresses of a city that count now; of chats only what is no secret.
@@ -223,7 +225,7 @@ class MailRoom:
         received_by: str = "",
         note: str = "",
     ) -> list[dict[str, Any]]:
-        """Record that a letter was served; an earlier proof stays on file.
+        """Record that a letter was served; an earlier proof stays on file, and the same one said again is not doubled.
 
         Args:
             notice: its id.
@@ -240,7 +242,7 @@ class MailRoom:
         Raises:
             NotAuthorised: if *by* is none of these.
             GuardRefused: with everything that is wrong with the proof.
-            NotFound: no such notice.
+            NotFound: no such notice, or not theirs to see.
         """
         with self._database.writing() as tx:
             return serving.serve(

@@ -12,8 +12,8 @@ from typing import Any
 
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.permission import require
-from kjfh_workflow.clock import start_of
-from kjfh_workflow.errors import Conflict, GuardRefused, NotFound
+from kjfh_workflow.clock import local_date, start_of
+from kjfh_workflow.errors import GuardRefused, NotFound, StandsOtherwise
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import RefusalCode, Role
@@ -41,10 +41,10 @@ def retry(office: Office, tx: CoreTransaction, by: Actor, *, city: str, notice_i
 
     Raises:
         NotAuthorised: for anybody else.
-        NotFound: no such notice.
-        Conflict: a notice was named, and nothing of it stands still.
+        NotFound: no such notice, or not *by*'s to see.
+        StandsOtherwise: a notice was named, and nothing of it stands still.
     """
-    notice = _notice(tx, notice_id) if notice_id else None
+    notice = notice_for(tx, notice_id, by) if notice_id else None
     city = notice["city"] if notice else city
     require(office, city, by, DESK, "重试发送")
     now = office.now(tx)
@@ -59,7 +59,7 @@ def retry(office: Office, tx: CoreTransaction, by: Actor, *, city: str, notice_i
         outbox.log(tx, parcel.notice_id, parcel.channel, now, What.RETRIED, "", by.name)
         done += 1
     if notice and not done:
-        raise Conflict(f"nothing of {notice_id} stands still: {_told(tx, notice, now)}")
+        raise StandsOtherwise(f"nothing of {notice_id} stands still: {_told(tx, notice, now)}")
     return done
 
 
@@ -71,24 +71,35 @@ def resend(
     Raises:
         NotAuthorised: if *by* is no clerk, leader or admin of the city.
         GuardRefused: without a reason.
-        NotFound: no such notice, or no such channel.
-        Conflict: it has not been sent on that channel yet.
+        NotFound: no such notice, or not *by*'s to see; no such channel.
+        StandsOtherwise: it has not been sent on that channel yet; or the same person has sent it again there today
+            for that very reason: said twice, it leaves once.
     """
-    notice = _notice(tx, notice_id, lock=True)
+    notice = notice_for(tx, notice_id, by, lock=True)
     pack = require(office, notice["city"], by, DESK, "重新发送")
     reason = _needed(pack, "reason", reason)
     now = office.now(tx)
     if notice["routed_at"] is None:
-        raise Conflict(f"{notice_id} has no channel yet; it goes out by itself as soon as it has")
+        raise StandsOtherwise(f"{notice_id} has no channel yet; it goes out by itself as soon as it has")
     held = outbox.hold(tx, notice_id, channel)
     if held is None:
         channels.limits(channel)  # says which there are
         outbox.add(tx, notice_id, channel, now)
     elif held.state in (State.SENT, State.DISCARDED):
+        if held.state == State.SENT:
+            _refuse_twice(tx, notice_id, channel, by, reason, now)
         outbox.put(tx, notice_id, channel, State.QUEUED, now)
     else:
-        raise Conflict(f"{notice_id} on {channel} is {held.state}, not sent: see `kjfh outbox retry`")
+        raise StandsOtherwise(f"{notice_id} on {channel} is {held.state}, not sent: let it be tried again instead")
     outbox.log(tx, notice_id, channel, now, What.RESENT, reason, by.name)
+
+
+def _refuse_twice(tx: CoreTransaction, notice_id: str, channel: str, by: Actor, reason: str, now: datetime) -> None:
+    """A request that is repeated because its answer was lost must not send a second letter."""
+    said = (channel, What.RESENT, by.name, reason, local_date(now))
+    for row in outbox_desk.log_of(tx, notice_id):
+        if (row["channel"], row["what"], row["actor"], row["detail"], local_date(row["at"])) == said:
+            raise StandsOtherwise(f"{notice_id} has been sent again on {channel} today for this very reason")
 
 
 def discard(office: Office, tx: CoreTransaction, notice_id: str, by: Actor, reason: str, *, channel: str = "") -> int:
@@ -97,10 +108,10 @@ def discard(office: Office, tx: CoreTransaction, notice_id: str, by: Actor, reas
     Raises:
         NotAuthorised: if *by* is no clerk, leader or admin of the city.
         GuardRefused: without a reason.
-        NotFound: no such notice.
-        Conflict: nothing of it is left to send, or it is being sent right now.
+        NotFound: no such notice, or not *by*'s to see.
+        StandsOtherwise: nothing of it is left to send, or it is being sent right now.
     """
-    notice = _notice(tx, notice_id, lock=True)
+    notice = notice_for(tx, notice_id, by, lock=True)
     pack = require(office, notice["city"], by, DESK, "决定不再发送")
     reason = _needed(pack, "reason", reason)
     now = office.now(tx)
@@ -110,7 +121,8 @@ def discard(office: Office, tx: CoreTransaction, notice_id: str, by: Actor, reas
     parcels = outbox_desk.parcels(tx, notice["city"], now, notice_id=notice_id, channel=channel)
     left = [parcel for parcel in parcels if parcel.state not in (State.SENT, State.DISCARDED)]
     if not left or any(parcel.sending for parcel in left):
-        raise Conflict(f"{notice_id} cannot be discarded{f' on {channel}' * bool(channel)}: {_told(tx, notice, now)}")
+        where = f" on {channel}" if channel else ""
+        raise StandsOtherwise(f"{notice_id} cannot be discarded{where}: {_told(tx, notice, now)}")
     for parcel in left:
         outbox.put(
             tx, notice_id, parcel.channel, State.DISCARDED, now,
@@ -143,9 +155,14 @@ def _discard_unrouted(tx: CoreTransaction, notice_id: str, by: Actor, reason: st
     outbox.log(tx, notice_id, "", now, What.DISCARDED, reason, by.name)
 
 
-def _notice(tx: CoreTransaction, notice_id: str, *, lock: bool = False) -> dict[str, Any]:
+def notice_for(tx: CoreTransaction, notice_id: str, by: Actor, *, lock: bool = False) -> dict[str, Any]:
+    """A notice that somebody wants to do something about; with *lock*, held until the transaction ends.
+
+    Raises:
+        NotFound: if there is none, or it is not theirs to see: who may not read it is not told that it exists.
+    """
     found = outbox_desk.notice(tx, notice_id, lock=lock)
-    if found is None:
+    if found is None or not by.reads().shows(found["city"], found["uscc"]):
         raise NotFound(f"there is no notice {notice_id!r}")
     return found
 

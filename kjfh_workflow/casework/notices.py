@@ -5,7 +5,7 @@ Nothing is sent from here, and only a letter's first making writes anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,11 @@ from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outbox import words_of
 from kjfh_workflow.casework.queries import load_readable
 from kjfh_workflow.errors import NotFound
-from kjfh_workflow.notices.render import NAMED, Written
-from kjfh_workflow.policy.vocabulary import Field, Role
+from kjfh_workflow.notices import render
+from kjfh_workflow.notices.render import NAMED, Letter, Written, marked
+from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import AwardStatus, EffectName, Field, Grade, Role
+from kjfh_workflow.rules.awards import awards_of
 from kjfh_workflow.rules.case import Actor, Case, reads_of
 from kjfh_workflow.rules.clocks import clocks_of
 from kjfh_workflow.rules.evidence import ALL_MET, shape_of
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from kjfh_workflow.notices.sendings import Sending
 
 #: Stands before what a preview had to make up.
-SPECIMEN = "〔示例〕"
+SPECIMEN = render.SPECIMEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,7 @@ def shown(office: Office, tx: CoreTransaction, notice_id: str, reader: Actor | N
 
 def _readable(tx: CoreTransaction, notice_id: str, reader: Actor | None) -> dict[str, Any]:
     row = letters.notice(tx, notice_id)
-    reads = reads_of(reader)
-    if row is None or not (
-        reads.everything or row["city"] == reads.city or (row["uscc"] is not None and row["uscc"] == reads.uscc)
-    ):
+    if row is None or not reads_of(reader).shows(row["city"], row["uscc"]):
         raise NotFound(f"there is no notice {notice_id!r}")
     return row
 
@@ -124,10 +124,15 @@ def preview(office: Office, tx: CoreTransaction, notice: str, case_id: str, read
     if not fitting:
         known = "、".join(sorted({way.notice for way in ways}))
         raise NotFound(f"{pack.name} sends no notice {notice!r} about a case of this kind; it sends: {known}")
-    way = min(fitting, key=lambda way: (way.source != case.state, way.target != case.state))
-    evidence, made_up = _evidence(tx, office, case, way)
+    rows = history.of_case(tx, case.id)
+    way = min(fitting, key=lambda way: _far_fetched(case, rows, way))
+    evidence, invented = _evidence(pack, case, rows, way)
+    made_up = [pack.words("fields", name) for name in invented]
     here = replace(case, memory={"proposal": _proposal(office, case), **case.memory})
     drafted = draft(pack, way, way.to[0], here, moment.today, evidence, moment.calendar)
+    drafted = replace(drafted, specimens=frozenset({*invented, *_unreal(case, way, drafted, invented)}))
+    if render.AWARDS in drafted.specimens:
+        made_up.append(pack.words("fields", Field.KIND))
     if drafted.number:
         drafted = replace(drafted, number=f"{SPECIMEN}{drafted.number}")
     if case.state not in (way.source, way.target):
@@ -145,18 +150,57 @@ def preview(office: Office, tx: CoreTransaction, notice: str, case_id: str, read
     )
 
 
-def _evidence(tx: CoreTransaction, office: Office, case: Case, way: Sending) -> tuple[dict[str, Any], list[str]]:
-    """What the act was given when it last happened, or marked specimens of what it requires; and what those are."""
+def _far_fetched(case: Case, rows: list[history.Row], way: Sending) -> tuple[bool, bool, bool]:
+    """How far a way of sending is from what the case has been through: the least is the best to show."""
+    from kjfh_workflow.notices.sendings import fails  # noqa: PLC0415 - as above
+
+    given = _given(case, rows, way) or {}
+    asks = any(way.fields.values())
+    otherwise = Field.GRADE in given and (given[Field.GRADE] == Grade.UNQUALIFIED) != fails(way)
+    return asks and (not given or otherwise), way.source != case.state, way.target != case.state
+
+
+def _given(case: Case, rows: list[history.Row], way: Sending) -> dict[str, Any] | None:
+    """What the act would be given: what is proposed to it, or what it was given when it last happened."""
+    proposed = case.memory.get("proposed", {})
+    if EffectName.APPLY_GRADE in way.effects and {name for name, required in way.fields.items() if required} <= {
+        *proposed
+    }:
+        return dict(proposed)
+    last = next((row.evidence for row in reversed(rows) if row.event == way.event), None)
+    return None if last is None else dict(canonical.loads(last))
+
+
+def _evidence(
+    pack: PolicyPack, case: Case, rows: list[history.Row], way: Sending
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the case has for the act, or specimens of what it requires, texts among them marked; and which these are."""
     from kjfh_workflow.notices.sendings import least_evidence  # noqa: PLC0415 - as above
 
-    given = next((row.evidence for row in reversed(history.of_case(tx, case.id)) if row.event == way.event), None)
+    given = _given(case, rows, way)
     if given is not None and way.fields:
-        return {name: _typed(name, value) for name, value in canonical.loads(given).items()}, []
-    pack = office.pack_of(case)
+        return {name: _typed(name, value) for name, value in given.items()}, ()
     required = least_evidence(pack, way)
-    # One of the program's names is put into words; with a mark it would be none.
-    marked = {name: value if name in NAMED else _marked(value) for name, value in required.items()}
-    return marked, [pack.words("fields", name) for name in required]
+    # The program's names, dates and numbers are reckoned with first, and marked where they are shown.
+    texts = {
+        name: marked(value)
+        for name, value in required.items()
+        if name not in NAMED and isinstance(value, str | list | dict)
+    }
+    return {**required, **texts}, tuple(required)
+
+
+def _unreal(case: Case, way: Sending, drafted: Letter, invented: Collection[str]) -> Iterator[str]:
+    """Which clocks and awards of a draft are specimens: the case is not where they would run, or has none."""
+    own, shown = clocks_of(case), dict(drafted.clocks)
+    if drafted.clock:
+        shown[drafted.clock.timer] = drafted.clock
+    afar = case.state not in (way.source, way.target) or (way.timer and way.timer not in own)
+    if afar or (invented and EffectName.ORDER_RECTIFICATION in way.effects):
+        yield from (timer for timer, clock in shown.items() if own.get(timer) != clock)
+    held = awards_of(case.memory).values()
+    if drafted.awards and not any(award.status is AwardStatus.PROPOSED for award in held):
+        yield render.AWARDS
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -166,16 +210,8 @@ def _typed(name: str, value: Any) -> Any:
     return shape_of(Field(name), value).validate_python(value) if name in set(Field) else value
 
 
-def _marked(value: Any) -> Any:
-    if isinstance(value, str):
-        return SPECIMEN + value
-    if isinstance(value, list):
-        return [_marked(part) for part in value]
-    return {key: _marked(part) for key, part in value.items()} if isinstance(value, Mapping) else value
-
-
 def _proposal(office: Office, case: Case) -> dict[str, str]:
     from kjfh_workflow.notices.specimens import specimens  # noqa: PLC0415 - as above
 
     known = specimens(office.pack_of(case))
-    return {name: _marked(known[name]) for name in (Field.GROUND, Field.ARTICLE)}
+    return {name: marked(known[name]) for name in (Field.GROUND, Field.ARTICLE)}

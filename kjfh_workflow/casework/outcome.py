@@ -9,7 +9,21 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.errors import Refusal
+from kjfh_workflow.rules.case import Case
 from kjfh_workflow.store.history import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A letter that an act would send."""
+
+    notice: str
+    role: str
+    #: Under which it would be issued; empty where it has none.
+    number: str
+    subject: str
+    title: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +50,18 @@ class Outcome:
     evaluation: Mapping[str, Any] | None = None
     #: Only of a preview: why it would be refused.
     refusals: tuple[Refusal, ...] = ()
+    #: The case's kind, and the pack that it is pinned to: ``city/version``.
+    kind: str = ""
+    policy: str = ""
+    #: Only of a preview: what would be sent, of all cases that the act moves; an operator sees what is written to it.
+    #: They are no part of what it is: of an act that is done they are on file.
+    letters: tuple[Drafted, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(
-        cls, row: Row, effects: Mapping[str, Any] | None = None, evaluation: Mapping[str, Any] | None = None
+        cls, row: Row, kind: str, effects: Mapping[str, Any] | None = None, evaluation: Mapping[str, Any] | None = None
     ) -> Outcome:
-        """From the history row that the act wrote; *effects* and *evaluation* spare reading its texts again."""
+        """From the history row that an act on a case of *kind* wrote; the others spare reading its texts again."""
         if effects is None:
             effects = canonical.loads(row.effects)
             evaluation = canonical.loads(row.evaluation) if row.evaluation else None
@@ -59,9 +79,15 @@ class Outcome:
             opened=effects.get("opened", {}),
             banned_until=date.fromisoformat(ban["until"]) if ban else None,
             evaluation=evaluation,
+            kind=kind,
+            policy=row.policy,
         )
 
     @classmethod
-    def refused(cls, case: str, event: str, state: str, version: int, refusals: tuple[Refusal, ...]) -> Outcome:
-        """Of a preview that would be refused."""
-        return cls(case, event, state, state, version, "", refusals=refusals)
+    def refused(cls, case: Case, event: str, refusals: tuple[Refusal, ...]) -> Outcome:
+        """Of a preview that would be refused; *case* has no id and no state where it would be opened."""
+        policy = f"{case.city}/{case.policy}"
+        return cls(
+            case.id, event, case.state, case.state, case.version, "",
+            refusals=refusals, kind=case.kind, policy=policy,
+        )  # fmt: skip

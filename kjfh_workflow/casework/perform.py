@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock, clocks_of, first_overdue
 from kjfh_workflow.rules.decided import Decision, Known
 from kjfh_workflow.rules.decision import decide, decide_alarm
+from kjfh_workflow.rules.doors import through_the_doors
 from kjfh_workflow.rules.identifiers import check_id
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.rules.refusing import refusal
@@ -47,23 +49,27 @@ def perform(
     evidence: Mapping[str, Any],
     request_id: str | None = None,
     expected_version: int | None = None,
+    *,
+    hide_unreadable: bool = False,
 ) -> Outcome:
     """Perform *event* on a case.
 
+    Whether it is the actor's to see comes first, if that is to be hidden; then whether they may do this at all; then
+    whether they have seen the case as it is.
+
     Raises:
-        NotFound: no such case.
+        NotFound: no such case; with *hide_unreadable*, or not the actor's to see.
         Refused: with every reason; nothing has changed.
         Moved: the case is not at *expected_version*.
         Conflict: the request id was used for another act.
     """
     request = _request(request_id, case_id, event, actor, evidence)
-    case = cases.load(tx, case_id, lock=True)
-    if case is None:
-        raise NotFound(f"there is no case {case_id!r}")
+    case = _locked(tx, case_id, actor, hide_unreadable)
     # Asked under the lock: the same request may be under way beside this one.
     if request and (answered := _answered(tx, request)):
         return answered
     if expected_version is not None and case.version != expected_version:
+        _refuse_outsiders(office, tx, case, event, actor)
         raise Moved(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
     moment = office.moment(tx)
     case = with_overdue_alarms_rung(office, tx, case, moment)
@@ -86,6 +92,8 @@ def open_case(
     city: str,
     request_id: str | None = None,
     parent_id: str = "",
+    *,
+    hide_unreadable: bool = False,
 ) -> Outcome:
     """Open a case with *event*.
 
@@ -93,7 +101,7 @@ def open_case(
     not grant, the pack in force when it was decided.
 
     Raises:
-        NotFound: for a city without packs, or no such parent.
+        NotFound: for a city without packs, or no such parent; with *hide_unreadable*, or not the actor's to see.
         Refused: with every reason; nothing has changed.
         WorkflowError: if the kind needs a parent and none is given, or the other way round.
     """
@@ -104,15 +112,13 @@ def open_case(
     if not (uscc.isascii() and uscc.isprintable()):
         uscc = ""  # no code, and nothing that a database takes; the evidence itself is refused further on
     if parent_id:
-        cases.load(tx, parent_id, lock=True)
+        _locked(tx, parent_id, actor, hide_unreadable)
     else:
         registry.lock_organisation(tx, uscc)
     if request and (answered := _answered(tx, request)):
         return answered
     moment = office.moment(tx)
     parent = _held(office, tx, parent_id, moment)
-    if parent_id and parent is None:
-        raise NotFound(f"there is no case {parent_id!r}")
     pack = office.pack_of(parent) if parent else pack_for_opening(office, kind, city, evidence, moment.today)
     _check_parent(pack, kind, event, parent)
     if Role.APPLICANT in actor.roles and not actor.uscc:
@@ -123,6 +129,22 @@ def open_case(
     known = known_to(office, tx, case, parent.uscc if parent else uscc, moment, parent)
     decision = decide(pack, case, event, actor, evidence, known)
     return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
+
+
+def _locked(tx: Transaction, case_id: str, actor: Actor, hide_unreadable: bool) -> Case:
+    """The case that somebody wants to act on, held until the transaction ends."""
+    case = cases.load(tx, case_id, lock=True)
+    if case is None or (hide_unreadable and not actor.may_read(case)):
+        raise NotFound(f"there is no case {case_id!r}")
+    return case
+
+
+def _refuse_outsiders(office: Office, tx: Transaction, case: Case, event: str, actor: Actor) -> None:
+    """Who may not perform *event* is told so, and not at which version the case is."""
+    pack = office.pack_of(case)
+    parent = cases.load(tx, case.parent) if case.parent else None
+    with suppress(TransitionNotAllowed):  # they may; the state is another matter, and they have not seen this one
+        through_the_doors(pack, pack.machines[case.kind], case, event, actor, parent)
 
 
 def pack_for_opening(office: Office, kind: CaseKind, city: str, evidence: Mapping[str, Any], today: date) -> PolicyPack:
@@ -291,9 +313,11 @@ def _answered(tx: Transaction, request: Request) -> Outcome | None:
     Raises:
         Conflict: if the id was used for something else.
     """
+    if not request_ids.is_used(tx, request.id):
+        return None
     row = history.by_request(tx, request.id)
-    if row is not None and row.request_digest == request.digest:
-        return Outcome.of(row)
-    if row is not None or request_ids.is_used(tx, request.id):
+    if row is None or row.request_digest != request.digest:
         raise RequestReused(f"request id {request.id!r} was used for another act")
-    return None
+    acted_on = cases.load(tx, row.case_id)
+    assert acted_on is not None, "it has a history"  # noqa: S101
+    return Outcome.of(row, acted_on.kind)

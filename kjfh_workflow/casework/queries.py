@@ -14,22 +14,24 @@ from kjfh_workflow.errors import NotFound, Refusal, Refused
 from kjfh_workflow.policy.machine import Edge, Machine
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, RefusalCode, Role
+from kjfh_workflow.rules.award_events import nothing_to_move
 from kjfh_workflow.rules.case import Actor, Case, Reads
 from kjfh_workflow.rules.clocks import Clock, clocks_of
 from kjfh_workflow.rules.criteria import Evaluation, evaluate
 from kjfh_workflow.rules.decided import Known
 from kjfh_workflow.rules.decision import decide
-from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.rules.facts import Facts, facts_on_file
 from kjfh_workflow.store import cases, finding, history, registry, timers
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import CoreTransaction
 
 #: So many of the cases that belong to one are shown with it; lists show them all.
-_MOST_CHILDREN = 200
+MOST_CHILDREN = 200
 #: Refusals that better evidence cures: a screen asks for the evidence instead of showing them.
 _CURABLE = frozenset(
     {
         RefusalCode.EVIDENCE_MISSING,
+        RefusalCode.MATERIALS_MISSING,
         RefusalCode.FINDING_MISSING,
         RefusalCode.JUSTIFICATION_MISSING,
         RefusalCode.ALREADY_RETURNED,
@@ -117,12 +119,18 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
             if reader is None or reader.is_official or notice["uscc"] == reader.uscc
         ],
         bans=bans,
-        children=finding.find(tx, Reads(everything=True), Filter(parent=case_id), limit=_MOST_CHILDREN),
+        children=_children(tx, pack, case),
         warnings=[
             *_warnings(case, rows, bans, office.moment(tx)),
             *_named_elsewhere(tx, case, facts if reader is None or reader.is_official else None),
         ],
     )
+
+
+def _children(tx: CoreTransaction, pack: PolicyPack, case: Case) -> list[dict[str, Any]]:
+    if not any(machine.under is case.kind for machine in pack.machines.values()):
+        return []
+    return finding.find(tx, Reads(everything=True), Filter(parent=case.id), limit=MOST_CHILDREN)
 
 
 def _decided(rows: list[history.Row]) -> Evaluation | None:
@@ -138,7 +146,7 @@ def _decided(rows: list[history.Row]) -> Evaluation | None:
 def facts_of(tx: CoreTransaction, case: Case) -> Facts | None:
     """The facts on file; None for a case without."""
     body = registry.document(tx, case.facts) if case.facts else None
-    return Facts.model_validate_json(body) if body else None
+    return facts_on_file(body) if body else None
 
 
 def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Actor) -> list[Possible]:
@@ -176,9 +184,14 @@ def openings_of(
         if machine.under is parent.kind:
             case = Case("", parent.city, kind, parent.policy)
             known = known_to(office, tx, case, parent.uscc, moment, parent)
-            events = [e for e in machine.events_from(NEW) if _is_for_one(machine.edges_from[e, NEW])]
+            events = opening_events(machine)
             found += [(kind, _possible(pack, case, event, actor, known)) for event in events]
     return found
+
+
+def opening_events(machine: Machine) -> list[str]:
+    """The events with which a person opens a case."""
+    return [event for event in machine.events_from(NEW) if _is_for_one(machine.edges_from[event, NEW])]
 
 
 def edge_for(machine: Machine, state: str, event: str, actor: Actor) -> Edge:
@@ -194,12 +207,19 @@ def _is_for_one(edges: Iterable[Edge]) -> bool:
 
 
 def _possible(pack: PolicyPack, case: Case, event: str, actor: Actor, known: Known) -> Possible:
-    machine = pack.machines[case.kind]
-    refusals: tuple[Refusal, ...] = ()
     try:
         decide(pack, case, event, actor, {}, known)
     except Refused as error:
-        refusals = error.refusals
+        in_vain = nothing_to_move(pack, case, event, actor, known)
+        return possible_after(pack, case, event, actor, (*error.refusals, *in_vain))
+    return possible_after(pack, case, event, actor, ())
+
+
+def possible_after(
+    pack: PolicyPack, case: Case, event: str, actor: Actor, refusals: tuple[Refusal, ...]
+) -> Possible:  # fmt: skip
+    """What the refusals of an event without evidence mean: what better evidence cures, and what nothing does."""
+    machine = pack.machines[case.kind]
     hard = tuple(refusal for refusal in refusals if refusal.code not in _CURABLE)
     curable = tuple(r for r in refusals if r.code in _CURABLE and r.code != RefusalCode.EVIDENCE_MISSING)
     mine = edge_for(machine, case.state, event, actor)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import sha256
 from types import TracebackType
 from typing import BinaryIO, cast
 
-from kjfh_workflow.errors import InputError, Problem, Unavailable
+from kjfh_workflow.errors import InputError, Problem
+from kjfh_workflow.intake.aside import room
 from kjfh_workflow.store.files import PART_BYTES
 
 #: What a file may be long, unless somebody says otherwise.
@@ -51,7 +52,7 @@ class Received:
     @property
     def file(self) -> BinaryIO:
         """All of it, at its beginning."""
-        with _room():
+        with room():
             self._file.seek(0)
         return cast(BinaryIO, self._file)
 
@@ -72,7 +73,7 @@ class Received:
             Unavailable: if there is no room for it.
         """
         self.expect(self.size + len(piece))
-        with _room():
+        with room():
             self._file.write(piece)
         self._digest.update(piece)
         self.size += len(piece)
@@ -82,14 +83,6 @@ class Received:
         file = self.file
         while part := file.read(PART_BYTES):
             yield part
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"no room for the file on its way in: {error.strerror}") from error
 
 
 def _mb(size: int) -> str:

@@ -68,7 +68,7 @@ class Recorded:
     @property
     def outcome(self) -> Outcome:
         """What the act did, for its caller."""
-        return Outcome.of(self.row, self.effects, self.evaluation)
+        return Outcome.of(self.row, self.case.kind, self.effects, self.evaluation)
 
 
 def new_case_id(city: str, today: date) -> str:

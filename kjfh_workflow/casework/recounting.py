@@ -15,7 +15,7 @@ from kjfh_workflow.casework.permission import require
 from kjfh_workflow.casework.record import When, record
 from kjfh_workflow.errors import Conflict, InputError, Problem, Unavailable
 from kjfh_workflow.policy.vocabulary import Role
-from kjfh_workflow.rules.calendar import WorkCalendar
+from kjfh_workflow.rules.calendar import HolidayNotice, WorkCalendar
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.store import calendars, cases, timers
@@ -43,6 +43,8 @@ def announce(
 ) -> int:
     """Record a holiday notice; returns its number. It counts from its commit on, the running clocks at the next tick.
 
+    What is on file already is not recorded again, whoever says it: unless something recorded since says otherwise.
+
     Raises:
         NotFound: for an actor of a city without packs.
         NotAuthorised: if *by* is no admin.
@@ -53,8 +55,22 @@ def announce(
     problems = list(_problems(source, year, rests, works))
     if problems:
         raise InputError(problems)
+    calendars.hold(tx)
+    known = calendars.notices(tx)
+    said = (source, year, frozenset(rests), frozenset(works))
+    on_file = [n for n in known if (n.source, n.year, n.rest, n.work) == said]
+    if on_file and _still_holds(on_file[-1], known):
+        return on_file[-1].number
     values = {"source": source, "year": year, "rest": rests, "work": works, "recorded_by": by.name}
     return calendars.add(tx, {**values, "recorded_at": office.now(tx)})
+
+
+def _still_holds(notice: HolidayNotice, known: tuple[HolidayNotice, ...]) -> bool:
+    """Whether it would change no day if it were recorded once more: later notices win."""
+    years = {day.year for day in notice.rest | notice.work} | ({notice.year} if notice.year else set())
+    first, last = date(min(years) - 1, 12, 31), date(max(years), 12, 31)
+    now, then = WorkCalendar(known), WorkCalendar((*known, notice))
+    return now.rest_between(first, last) == then.rest_between(first, last)
 
 
 def _problems(source: str, year: int | None, rest: list[date], work: list[date]) -> Iterable[Problem]:

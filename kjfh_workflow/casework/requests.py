@@ -14,7 +14,7 @@ from kjfh_workflow.casework.perform import check_request_id
 from kjfh_workflow.casework.queries import load_readable
 from kjfh_workflow.casework.rounds import Round
 from kjfh_workflow.errors import NotFound
-from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.store import books, files, history, rounds
 from kjfh_workflow.store.database import CoreTransaction
 
@@ -54,8 +54,7 @@ def of_request(tx: CoreTransaction, request_id: str, reader: Actor | None) -> Do
     check_request_id(request_id)
     nothing = NotFound(f"no request {request_id!r} has been carried out")
     if row := history.by_request(tx, request_id):
-        _readable(tx, row.case_id, reader, nothing)
-        return Outcome.of(row)
+        return Outcome.of(row, _readable(tx, row.case_id, reader, nothing).kind)
     if attached := files.by_request(tx, request_id):
         _readable(tx, attached["case_id"], reader, nothing)
         names = ("name", "material", "sha256", "attached_at")
@@ -73,8 +72,8 @@ def of_request(tx: CoreTransaction, request_id: str, reader: Actor | None) -> Do
     return done
 
 
-def _readable(tx: CoreTransaction, case: str, reader: Actor | None, nothing: NotFound) -> None:
+def _readable(tx: CoreTransaction, case: str, reader: Actor | None, nothing: NotFound) -> Case:
     try:
-        load_readable(tx, case, reader)
+        return load_readable(tx, case, reader)
     except NotFound:
         raise nothing from None  # its message would name the case

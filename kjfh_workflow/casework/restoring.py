@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.permission import require
-from kjfh_workflow.errors import Conflict, GuardRefused, WorkflowError
+from kjfh_workflow.errors import GuardRefused, StandsOtherwise, WorkflowError
 from kjfh_workflow.policy.vocabulary import RefusalCode, Role
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.rules.refusing import refusal
@@ -39,7 +39,7 @@ def void_numbers(
         NotAuthorised: if *by* is no admin of the city.
         NotFound: for a city without packs.
         GuardRefused: without a reason.
-        Conflict: if *through* has been given already.
+        StandsOtherwise: if *through* has been given already.
         WorkflowError: for a year to come, or more than a thousand numbers at once.
     """
     pack = require(office, city, by, [Role.ADMIN], "作废文号")
@@ -51,7 +51,7 @@ def void_numbers(
         raise WorkflowError(f"{year} is not this year or one of the ten before it")
     last = voided.last_given(tx, city, year)
     if through <= last:
-        raise Conflict(f"number {through} of {year} has been given: the last one is {last}")
+        raise StandsOtherwise(f"number {through} of {year} has been given: the last one is {last}")
     if through - last > _MOST:
         raise WorkflowError(f"{through - last} numbers at once are a mistake: the last one given is {last}")
     said = {

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.office import Moment, Office
-from kjfh_workflow.casework.perform import check_request_id, known_to, with_overdue_alarms_rung
+from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
 from kjfh_workflow.casework.record import When, record
-from kjfh_workflow.errors import GuardRefused, NotAuthorised, Refusal, RequestReused, TransitionNotAllowed
-from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.phrases import roles_in_words
-from kjfh_workflow.policy.vocabulary import CaseKind, Field, RefusalCode, Role, Ungraded
-from kjfh_workflow.rules.assessment import Member, first_assessed_year, over_quota
+from kjfh_workflow.casework.round_reasons import (
+    Asked,
+    against_member,
+    against_opening,
+    against_state,
+    asked_by,
+    belongs_to,
+)
+from kjfh_workflow.errors import GuardRefused, Moved, Refusal, RequestReused
+from kjfh_workflow.policy.vocabulary import Field, Ungraded
+from kjfh_workflow.rules.assessment import Member, over_quota
 from kjfh_workflow.rules.awards import waits_for
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.decision import decide_as
-from kjfh_workflow.rules.evidence import invalid, read_evidence
 from kjfh_workflow.rules.lifecycle import is_assessed
-from kjfh_workflow.rules.refusing import refusal
 from kjfh_workflow.store import request_ids, rounds
 from kjfh_workflow.store.database import Transaction
 from kjfh_workflow.store.rounds import CLOSED, OPENED
@@ -60,42 +64,6 @@ class Round:
         return cls(row["city"], row["year"], row["act"], row["legal_on"], row["actor_name"], titles, row["members"])
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Who asks for what to be done with which round."""
-
-    office: Office
-    tx: Transaction
-    pack: PolicyPack
-    event: str
-    actor: Actor
-    role: Role
-    year: int
-    moment: Moment
-    request: Mapping[str, Any]
-
-    def row(self, titles: Mapping[str, int], members: int) -> dict[str, Any]:
-        """What is kept of it."""
-        return {
-            "city": self.pack.city,
-            "year": self.year,
-            "act": self.event,
-            "legal_on": self.moment.today,
-            "at": self.moment.now,
-            "actor": self.actor.id,
-            "actor_name": self.actor.name,
-            "titles": canonical.dumps(titles),
-            "members": members,
-            **self.request,
-        }
-
-    def refuse(self, code: RefusalCode, **values: object) -> Refusal:
-        """One reason, with the article that the assessment rests on."""
-        assessment = self.pack.identity.assessment
-        article = assessment.article if assessment else ""
-        return refusal(self.pack, code, article=article, field="", variant="", **values)
-
-
 def open_round(
     office: Office,
     tx: Transaction,
@@ -112,29 +80,19 @@ def open_round(
         NotFound: for a city without packs.
         Conflict: if the request id was used for something else.
     """
-    asked = _asked(office, tx, city, OPENED, year, actor, request_id)
+    asked = asked_by(office, tx, city, OPENED, year, actor, request_id)
     if answered := _answered(asked):
         return answered
-    today = asked.moment.today
-    refusals = []
-    if not today.year - 1 <= asked.year <= today.year:
-        allowed = f"{today.year}、{today.year - 1}"
-        refusals.append(
-            invalid(asked.pack, Field.YEAR, asked.pack.words("problems", "round_year").format(allowed=allowed))
-        )
-    if rounds.acts(tx, city, asked.year):
-        if answered := _answered(asked):
-            return answered  # it was under way beside this one
-        refusals.append(asked.refuse(RefusalCode.ROUND_EXISTS, year=asked.year))
+    refusals = [*against_opening(asked)]
+    if refusals and (answered := _answered(asked)):
+        return answered  # it was under way beside this one
     if refusals:
         raise GuardRefused(refusals)
-    titles = Counter(case.policy for case in _titles(asked))
+    titles = Counter(case.policy for case in titles_of(asked))
     enrolled = 0
     tx.gather()
-    for case in _titles(asked):
-        pack = office.pack_of(case)
-        edges = pack.machines[case.kind].edges_from
-        if (OPENED, case.state) not in edges or asked.year < first_assessed_year(pack, case):
+    for case in titles_of(asked):
+        if not belongs_to(asked, case):
             continue
         _perform(asked, case, {Field.YEAR: asked.year}, titles)
         rounds.enroll(tx, city, asked.year, [case.id])
@@ -156,21 +114,25 @@ def close_round(
     actor: Actor,
     request_id: str | None = None,
     progress: Progress = lambda _done, _of: None,
+    expected_tag: str | None = None,
 ) -> Round:
     """Make every proposed grade final, with all that follows from it; or nothing, with every reason.
 
     Raises:
         Refused: ungraded members, too many of the best grade, ties across its line, dates that have passed.
         NotFound: for a city without packs.
+        Moved: if *expected_tag* is not the round's any more.
         Conflict: if the request id was used for something else.
     """
-    asked = _asked(office, tx, city, CLOSED, year, actor, request_id)
+    asked = asked_by(office, tx, city, CLOSED, year, actor, request_id)
     rounds.hold(tx, city, asked.year)
     if answered := _answered(asked):
         return answered
     acts = rounds.acts(tx, city, asked.year)
-    if OPENED not in acts or CLOSED in acts:
-        raise GuardRefused([asked.refuse(RefusalCode.ROUND_NOT_OPEN, year=asked.year)])
+    if expected_tag is not None and tag_of(acts, rounds.held_versions(tx, city, asked.year)) != expected_tag:
+        raise Moved(f"the round of {asked.year} in {city} has moved since it was read: read it again")
+    if refusals := against_state(asked, acts):
+        raise GuardRefused(refusals)
     opened = Round.of(acts[OPENED])
     refusals = [*_against_closing(asked, opened)]
     if refusals:
@@ -192,53 +154,32 @@ def close_round(
     return Round.of(row)
 
 
-def _asked(
-    office: Office, tx: Transaction, city: str, event: str, year: object, actor: Actor, request_id: str | None
-) -> _Asked:
-    """What is asked, behind the doors."""
-    pack = office.catalog.latest(city)
-    machine = pack.machines[CaseKind.INCUBATOR]
-    if actor.city != city:
-        raise NotAuthorised([refusal(pack, RefusalCode.OTHER_CITY, city=pack.identity.city_label)])
-    edges = machine.edges_of.get(event, ())
-    if not edges:
-        reason = refusal(
-            pack, RefusalCode.NOT_ALLOWED_FROM_STATE, variant="unknown", event=event, meant="", allowed="无"
-        )
-        raise TransitionNotAllowed([reason])
-    roles = [role for role in Role if any(role in edge.by for edge in edges)]
-    role = next((role for role in actor.roles if role in roles), None)
-    if role is None:
-        words = roles_in_words(pack, roles)
-        raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, event=machine.events[event], roles=words)])
-    evidence, refusals = read_evidence(pack, {Field.YEAR: True}, {} if year is None else {Field.YEAR: year})
-    if refusals:
-        raise GuardRefused(refusals)
-    digest = canonical.digest(json.dumps([city, event, evidence[Field.YEAR], actor.id]))
-    if request_id is not None:
-        check_request_id(request_id)
-    request = {"request_id": request_id, "request_digest": digest if request_id is not None else None}
-    return _Asked(office, tx, pack, event, actor, role, evidence[Field.YEAR], office.moment(tx), request)
+def tag_of(happened: Iterable[str], versions: Iterable[tuple[str, int]]) -> str:
+    """What tells a round as it is now from what it was: another one after every act on one of its incubators.
+
+    Args:
+        happened: ``open_round``, ``close_round``, as far as they have.
+        versions: id and version of each incubator in it, in order of id.
+    """
+    return canonical.digest(json.dumps([sorted(happened), [*versions]]))
 
 
-def _answered(asked: _Asked) -> Round | None:
+def _answered(asked: Asked) -> Round | None:
     """What this very request did before.
 
     Raises:
         Conflict: if the id was used for something else.
     """
     request_id = asked.request["request_id"]
-    if request_id is None:
+    if request_id is None or not request_ids.is_used(asked.tx, request_id):
         return None
     before = rounds.by_request(asked.tx, request_id)
-    if before and before["request_digest"] == asked.request["request_digest"]:
-        return Round.of(before)
-    if before or request_ids.is_used(asked.tx, request_id):
+    if before is None or before["request_digest"] != asked.request["request_digest"]:
         raise RequestReused(f"request id {request_id!r} was used for another act")
-    return None
+    return Round.of(before)
 
 
-def _titles(asked: _Asked) -> Iterator[Case]:
+def titles_of(asked: Asked) -> Iterator[Case]:
     """Every incubator of the city that holds its title today, locked; what is overdue in it happens first."""
     after = ""
     while batch := rounds.incubators(asked.tx, asked.pack.city, after, _BATCH):
@@ -249,14 +190,14 @@ def _titles(asked: _Asked) -> Iterator[Case]:
                 yield case
 
 
-def _waiting_outside(asked: _Asked) -> Iterator[Case]:
+def _waiting_outside(asked: Asked) -> Iterator[Case]:
     """Titles that are not on the roster, though an instalment waits for this year's assessment: now there is none."""
-    for case in _titles(asked):
+    for case in titles_of(asked):
         if waits_for(case.memory, asked.year) and not rounds.is_on(asked.tx, case.city, asked.year, case.id):
             yield case
 
 
-def _members(asked: _Asked) -> Iterator[Case]:
+def _members(asked: Asked) -> Iterator[Case]:
     after = ""
     while batch := rounds.members(asked.tx, asked.pack.city, asked.year, after, _BATCH, lock=True):
         for found in batch:
@@ -264,28 +205,22 @@ def _members(asked: _Asked) -> Iterator[Case]:
         after = batch[-1].id
 
 
-def _against_closing(asked: _Asked, opened: Round) -> Iterator[Refusal]:
+def _against_closing(asked: Asked, opened: Round) -> Iterator[Refusal]:
     """Every reason of every member, and those that only show across all of them."""
     by_version: dict[str, list[Member]] = {}
     for case in _members(asked):
         if not is_assessed(asked.office.pack_of(case), case, asked.year):
             continue
-        proposed = case.memory.get("proposed")
-        if not proposed:
-            yield asked.refuse(RefusalCode.UNGRADED, name=f"{case.name}（{case.id}）")
-            continue
-        rectify_by = proposed.get(Field.RECTIFY_BY)
-        if rectify_by and date.fromisoformat(rectify_by) <= asked.moment.today:
-            problem = asked.pack.words("problems", "rectify_by_over").format(name=case.name, day=rectify_by)
-            yield invalid(asked.pack, Field.RECTIFY_BY, problem)
-        member = Member(case.id, case.name, proposed[Field.GRADE], proposed.get(Field.SCORE))
-        by_version.setdefault(case.policy, []).append(member)
+        yield from against_member(asked, case)
+        if proposed := case.memory.get("proposed"):
+            member = Member(case.id, case.name, proposed[Field.GRADE], proposed.get(Field.SCORE))
+            by_version.setdefault(case.policy, []).append(member)
     for version, members in by_version.items():
         pack = asked.office.catalog.pinned(asked.pack.city, version)
         yield from over_quota(pack, opened.titles.get(version, 0), members)
 
 
-def _evidence(asked: _Asked, case: Case) -> dict[str, Any]:
+def _evidence(asked: Asked, case: Case) -> dict[str, Any]:
     """What a member's closing rests on: the grade proposed for it, or only the year where it has left."""
     if not is_assessed(asked.office.pack_of(case), case, asked.year):
         return {Field.YEAR: asked.year}
@@ -294,7 +229,7 @@ def _evidence(asked: _Asked, case: Case) -> dict[str, Any]:
     return {name: value for name, value in proposed.items() if name in fields} | {Field.YEAR: asked.year}
 
 
-def _perform(asked: _Asked, case: Case, evidence: Mapping[str, Any], titles: Mapping[str, int]) -> None:
+def _perform(asked: Asked, case: Case, evidence: Mapping[str, Any], titles: Mapping[str, int]) -> None:
     """One incubator's part; its history keeps the number of titles too, on which the quota rests."""
     office, tx = asked.office, asked.tx
     known = known_to(office, tx, case, case.uscc, asked.moment)

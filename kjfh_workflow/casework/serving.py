@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from kjfh_workflow.casework.mending import DESK
+from kjfh_workflow.casework.mending import DESK, notice_for
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outbox import words_of
 from kjfh_workflow.casework.permission import require
@@ -46,6 +46,10 @@ class Received:
     queued_at: datetime
     #: The day it was first served; None where nothing proves it.
     served_on: date | None
+    #: Whether its operator has opened it; None for what went to an office, where reading is not recorded.
+    read: bool | None
+    #: Since when.
+    read_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,14 @@ def serve(
 ) -> list[dict[str, Any]]:
     """Record that a letter was served; an earlier proof stays on file. Returns every proof, in the order recorded.
 
+    What one on file says word for word, recorded by the same person, is the same proof and not recorded again.
+
     Raises:
         NotAuthorised: if *by* is no clerk, leader or admin of the city.
         GuardRefused: an unknown way, a day before the letter or in the future, nobody named.
-        NotFound: no such notice.
+        NotFound: no such notice, or not *by*'s to see.
     """
-    notice = outbox_desk.notice(tx, notice_id)
-    if notice is None:
-        raise NotFound(f"there is no notice {notice_id!r}")
+    notice = notice_for(tx, notice_id, by, lock=True)  # the same proof twice at once takes turns
     pack = require(office, notice["city"], by, DESK, "记录送达")
     now = office.now(tx)
     issued, today = local_date(notice["queued_at"]), local_date(now)
@@ -99,7 +103,16 @@ def serve(
         reasons.append(refusal(pack, code, field="served_by", field_label="送达人"))
     if reasons:
         raise GuardRefused(reasons)
-    _record(tx, notice_id, how, on, served_by.strip(), received_by.strip(), note.strip(), by, now)
+    said = {
+        "how": how,
+        "served_on": on,
+        "served_by": served_by.strip(),
+        "received_by": received_by.strip(),
+        "note": note.strip(),
+        "recorded_by": by.name,
+    }
+    if not any(said.items() <= proof.items() for proof in services.of_notice(tx, notice_id)):
+        services.add(tx, {**said, "notice_id": notice_id, "recorded_at": now})
     return services.of_notice(tx, notice_id)
 
 
@@ -126,7 +139,9 @@ def open_letter(office: Office, tx: CoreTransaction, notice_id: str, reader: Act
         known = services.of_notice(tx, notice_id)
         if not any(proof["how"] == services.READ for proof in known):
             now = office.now(tx)
-            _record(tx, notice_id, services.READ, local_date(now), _INBOX, reader.name, "", reader, now)
+            receipt = {"how": services.READ, "served_on": local_date(now), "served_by": _INBOX, "note": ""}
+            people = {"received_by": reader.name, "recorded_by": reader.name}
+            services.add(tx, {**receipt, **people, "notice_id": notice_id, "recorded_at": now})
     [row] = _addressed(tx, reader, notice_id=notice_id)
     return Opened(_received(office, row), row["title"], row["body"], services.of_notice(tx, notice_id))
 
@@ -153,32 +168,8 @@ def _received(office: Office, row: Mapping[str, Any]) -> Received:
         row["subject"],
         row["queued_at"],
         row["served_on"],
-    )
-
-
-def _record(
-    tx: CoreTransaction,
-    notice_id: str,
-    how: str,
-    on: date,
-    served_by: str,
-    received_by: str,
-    note: str,
-    by: Actor,
-    now: datetime,
-) -> None:
-    services.add(
-        tx,
-        {
-            "notice_id": notice_id,
-            "how": how,
-            "served_on": on,
-            "served_by": served_by,
-            "received_by": received_by,
-            "note": note,
-            "recorded_by": by.name,
-            "recorded_at": now,
-        },
+        None if row["uscc"] is None else row["read_at"] is not None,
+        row["read_at"],
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from kjfh_workflow.casework.wording import proof
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.policy.model import PolicyPack
+from kjfh_workflow.policy.vocabulary import Field
 from kjfh_workflow.rules.award_status import Award, awards_of
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.clocks import Clock
@@ -112,8 +113,9 @@ def pinned(pack: PolicyPack) -> Pinned:
 
 
 def materials(pack: PolicyPack, case: Case) -> Iterable[MaterialShown]:
-    """The checklist, and what of it has been handed in."""
-    for one in pack.identity.materials:
+    """The checklist, and what of it has been handed in; nothing for kinds of cases that hand nothing in."""
+    asked = any(Field.MATERIALS in edge.fields for edge in pack.machines[case.kind].edges)
+    for one in pack.identity.materials if asked else ():
         yield MaterialShown(one.id, one.label, one.required, one.id in case.materials)
 
 

@@ -115,7 +115,7 @@ def timeline_of(pack: PolicyPack, case: Case, rows: list[Row], *, official: bool
 def _entry(pack: PolicyPack, case: Case, row: Row, *, official: bool) -> Entry:
     effects = canonical.loads(row.effects)
     queued = [
-        Queued(notice, _notice_label(pack, notice), role, pack.words("roles", role))
+        Queued(notice, notice_label(pack, notice), role, pack.words("roles", role))
         for notice, role, _ in effects.get("notices", ())
         if official or role == Role.APPLICANT
     ]
@@ -183,6 +183,7 @@ def _in_words(pack: PolicyPack, name: Field, value: Any) -> str:
     return ""
 
 
-def _notice_label(pack: PolicyPack, notice: str) -> str:
+def notice_label(pack: PolicyPack, notice: str) -> str:
+    """A notice's name; its short one where a newer text of the pack has dropped it."""
     known = pack.identity.notices.get(notice)
     return known.label if known else notice

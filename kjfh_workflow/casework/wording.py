@@ -5,7 +5,7 @@ The command line, lists and the case's screen all take their words here; whole l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,17 @@ class RowWords:
     level_label: str
     #: Whether the case is over; False where nobody knows.
     final: bool
+
+
+def city_in_words(catalog: Catalog, city: str) -> str:
+    """A city's name; its short one where it has no pack."""
+    return catalog.latest(city).identity.city_label if city in catalog.cities else city
+
+
+def roles_in_city(catalog: Catalog, city: str, roles: Iterable[Role]) -> dict[str, str]:
+    """Role → what it is called in a city; its short name where that has no pack."""
+    words = catalog.latest(city).words if city in catalog.cities else None
+    return {str(role): words("roles", role) if words else str(role) for role in roles}
 
 
 def row_in_words(catalog: Catalog, row: Mapping[str, Any]) -> RowWords:

@@ -12,17 +12,28 @@ from pathlib import Path
 from threading import Event
 from typing import Any, TextIO
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
 
 from kjfh_workflow.books.desk import Books
 from kjfh_workflow.books.ledger_desk import LedgerDesk
-from kjfh_workflow.casework import confirming, dossier, finding, first_screen, queries, recounting, ticks, verify
+from kjfh_workflow.casework import (
+    confirming,
+    dossier,
+    finding,
+    first_screen,
+    new_cases,
+    queries,
+    recounting,
+    ticks,
+    verify,
+)
 from kjfh_workflow.casework import deliver as delivery
 from kjfh_workflow.casework import docket as dockets
 from kjfh_workflow.casework.acting import Acting
 from kjfh_workflow.casework.deliver import Delivered
 from kjfh_workflow.casework.docket import Docket
-from kjfh_workflow.casework.dossier import Dossier, PastShown
+from kjfh_workflow.casework.dossier import Dossier, EventShown, PastShown
 from kjfh_workflow.casework.events_desk import EventsDesk
 from kjfh_workflow.casework.files_desk import FilesDesk
 from kjfh_workflow.casework.first_screen import FirstScreen
@@ -46,7 +57,7 @@ from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.store import calendars, figures, history, migrate, registry, timers
 from kjfh_workflow.store.cases import Filter
-from kjfh_workflow.store.database import Database
+from kjfh_workflow.store.database import Database, joined
 from kjfh_workflow.store.figures import Figures
 
 
@@ -180,6 +191,8 @@ class Workflow(Acting):
     ) -> int:
         """Record what was announced after the calendar data was made; the next tick counts running clocks again.
 
+        What is on file already, and still holds, is not recorded again, whoever says it.
+
         Args:
             source: where it is written, like 国办发明电〔2026〕7号.
             by: an admin.
@@ -188,7 +201,7 @@ class Workflow(Acting):
             work: days on which they work, though they are weekend days or were announced as rest days.
 
         Returns:
-            The notice's number.
+            The notice's number; of the one on file, where it says the same.
 
         Raises:
             NotAuthorised: if *by* is no admin.
@@ -210,13 +223,20 @@ class Workflow(Acting):
 
     # ---- looking -----------------------------------------------------------------------------------------------
 
-    def case(self, case: str, *, reader: Actor | None = None) -> CaseView:
+    def case(
+        self, case: str, *, reader: Actor | None = None, connection: Connection | Session | None = None
+    ) -> CaseView:
         """One case with facts, criteria, clocks, timeline, notices; as *reader* may see it, or all of it.
+
+        Args:
+            case: its id.
+            reader: whose eyes; None for the program itself.
+            connection: the host's connection or session: also what its transaction has not committed yet is seen.
 
         Raises:
             NotFound: if there is none, or it is not the reader's to see.
         """
-        with self._database.reading() as tx:
+        with self._database.reading() if connection is None else joined(connection) as tx:
             return queries.view(self._office, tx, case, reader)
 
     def cases(
@@ -228,10 +248,11 @@ class Workflow(Acting):
         after: str = "",
         limit: int = 200,
     ) -> list[dict[str, Any]]:
-        """Cases that *reader* may see, filtered and sorted: columns of a list, labels, whether it is over, deadline.
+        """Cases that *reader* may see, filtered and sorted, in words: with deadlines, tenants, and what is to be done.
 
         Args:
-            wanted: city, kinds, states, operator, parent, type, level, changed since, text.
+            wanted: city, kinds, states, operator, parent, type, level, when changed or opened, text, open or over, or
+                only what waits for the reader's act.
             reader: None for the program itself.
             sort: ``id``, ``-id`` (newest opened first within a city), ``changed_at`` or ``-changed_at``.
             after: continue behind this row's ``key``; in order of id, its id will do.
@@ -252,6 +273,18 @@ class Workflow(Acting):
         """
         return dossier.read(self._office, self._database, case, reader)
 
+    def openings(self, *, reader: Actor, city: str = "") -> tuple[EventShown, ...]:
+        """With which events *reader* may open a case that belongs to no other, in the shape of a dossier's ``events``.
+
+        Args:
+            reader: who would open it.
+            city: whose policy; the reader's by default.
+
+        Raises:
+            NotFound: for a city without packs.
+        """
+        return new_cases.openings(self._office, self._database, city or reader.city, reader)
+
     def past(self, case: str, *, reader: Actor, on: date | None = None, known: date | None = None) -> PastShown:
         """A case as it was in law on a day, as far as it was on file at the end of a day; see ``Books.case_as_of``.
 
@@ -262,7 +295,7 @@ class Workflow(Acting):
         return dossier.past(self._office, found, on or min(known or today, today), reader)
 
     def first_screen(self, *, reader: Actor, days: int = 30) -> FirstScreen:
-        """What waits for somebody: counts, what is overdue and what falls due within so many days, rounds, bans.
+        """What waits for somebody: their acts, counts, what is overdue or falls due within so many days, rounds, bans.
 
         Raises:
             WorkflowError: if *days* is out of range.
@@ -325,7 +358,7 @@ class Workflow(Acting):
     def confirm(
         self, city: str, key: str, *, by: Actor, on: date | None = None, note: str = "", version: str = ""
     ) -> None:
-        """Record that the bureau has confirmed a provision that the text does not state.
+        """Record that the bureau has confirmed a provision that the text does not state; the same again is not doubled.
 
         Args:
             city: whose pack.

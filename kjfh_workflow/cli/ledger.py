@@ -20,8 +20,10 @@ from kjfh_workflow.rules.case import Actor
 
 #: What a terminal has room for.
 _SHOWN = ("case", "name", "award", "kind_label", "yuan", "status_label", "article", "words", "paid_on", "voucher")
-_CHANGES_SHOWN = ("legal_on", "award", "yuan", "status_label", "words", "approved_by", "paid_on", "voucher", "reason")
-_LIST_SHOWN = ("key", "name", "kind_label", "yuan", "article", "approved_on", "approved_by", "reasons")
+_CHANGES_SHOWN = (
+    "legal_on", "award", "yuan", "status_label", "words", "approved_by_name", "paid_on", "voucher", "reason",
+)  # fmt: skip
+_LIST_SHOWN = ("key", "name", "kind_label", "yuan", "article", "approved_on", "approved_by_name", "reasons")
 #: What asks for somebody to look into it.
 _TROUBLE = frozenset(Result) - {Result.PAID, Result.PAID_BEFORE, Result.OPEN}
 _known = click.option("--known", type=DAY, default=None, help="As it was on file at the end of this day.")

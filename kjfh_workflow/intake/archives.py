@@ -24,8 +24,13 @@ class Unfit(Exception):
     """The archive is no document that anybody needs; the message says why, in Chinese."""
 
 
-def opened(file: IO[bytes], max_unpacked: int) -> zipfile.ZipFile:
+def opened(file: IO[bytes], max_unpacked: int, again: str = "请用办公软件重新保存") -> zipfile.ZipFile:
     """The archive, if it is of a size that can be read; its entries are not read yet.
+
+    Args:
+        file: all of it.
+        max_unpacked: bytes.
+        again: what people should do with one that is packed in a strange way.
 
     Raises:
         Unfit: if it holds too many entries, unpacks to too much or suspiciously much, or is packed in a way
@@ -49,11 +54,11 @@ def opened(file: IO[bytes], max_unpacked: int) -> zipfile.ZipFile:
         raise Unfit(f"解压后有{in_mb(unpacked)}，超过上限{in_mb(max_unpacked)}")
     # Against the file itself: entries may share their bytes.
     if unpacked > _SMALL and unpacked > MAX_RATIO * size:
-        raise Unfit(f"压缩比异常：{in_mb(size)}解压后有{in_mb(unpacked)}；请用办公软件重新保存")
+        raise Unfit(f"压缩比异常：{in_mb(size)}解压后有{in_mb(unpacked)}；{again}")
     if any(part.flag_bits & _ENCRYPTED for part in parts):
         raise Unfit("设有密码；请取消密码后重新保存")
     if any(part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for part in parts):
-        raise Unfit("压缩方式特殊；请用办公软件重新保存")
+        raise Unfit(f"压缩方式特殊；{again}")
     return archive
 
 

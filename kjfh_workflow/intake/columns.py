@@ -74,6 +74,15 @@ class Roster:
     required: bool = True
 
 
+#: What the items of the form belong to: the beginning of their path → how it is called.
+SECTIONS = {
+    "operator": "运营机构",
+    "premises": "孵化场地",
+    "fund": "孵化资金",
+    "park": "小微产业园",
+    "declared": "申报总数",
+}
+
 #: Columns that people add for themselves; what stands in them is not read.
 IGNORED = ("序号", "备注", "No", "No.")
 #: First words of a row that adds up the rows above it.

@@ -20,12 +20,12 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²
 
 
 def plain_name(name: str) -> str:
-    """*name* in one spelling (NFC), without blanks around it.
+    """*name* in one spelling (NFC), and otherwise as it came.
 
     Raises:
         InputError: in Chinese, for a path, for characters that nobody can see, for names that mean something else.
     """
-    plain = unicodedata.normalize("NFC", name).strip()
+    plain = unicodedata.normalize("NFC", name)
     if problem := _problem(plain):
         raise InputError([Problem("文件名", "", problem)])
     return plain
@@ -43,7 +43,8 @@ def _problem(name: str) -> str:
         return f"不能含有{'、'.join(wrong)}；只填文件名，不要带路径"
     size = len(name.encode())
     faults = (
-        (not name.strip(". "), "不能为空"),
+        (not name.strip(". \u3000"), "不能为空"),
+        (name != name.strip(), "不能以空格开头或结尾；请改名后再上传"),
         (not {*name}.isdisjoint("\n\t"), "应写在一行内；请改名后再上传"),
         (name.startswith(".") or name.endswith("."), "不能以点开头或结尾"),
         (_RESERVED.fullmatch(name), "是操作系统保留的名称；请改名后再上传"),

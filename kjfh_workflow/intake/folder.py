@@ -17,11 +17,11 @@ from kjfh_workflow.errors import IntakeError, Problem
 from kjfh_workflow.intake.columns import FORM, ROSTERS, Roster
 from kjfh_workflow.intake.form import Form, read_form
 from kjfh_workflow.intake.names import Names
-from kjfh_workflow.intake.rosters import Records, read_records
+from kjfh_workflow.intake.rosters import MOST_PROBLEMS, Records, read_records
 from kjfh_workflow.intake.tables import Meter, Progress, Source
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.wording import explain
-from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.rules.facts import ENTERING, Facts, overlong
 
 _FORM_SUFFIXES = (".xlsx", ".toml")
 _ROSTER_SUFFIXES = (".xlsx", ".csv")
@@ -153,10 +153,13 @@ def _facts(form: Form, rosters: dict[str, Records]) -> dict[str, Any]:
 
 def _last_check(facts: dict[str, Any], form: Form, rosters: dict[str, Records]) -> list[Problem]:
     """The facts' own judgement, in case it knows of more than the cells were asked."""
+    if long := [Problem(rosters[name].sheet, "", said) for name, said in overlong(facts)]:
+        return long
     try:
-        Facts.model_validate(facts)
+        Facts.model_validate(facts, context=ENTERING)
     except ValidationError as error:
-        return [Problem(*_place(detail["loc"], form, rosters), explain(detail)) for detail in error.errors()]
+        found = error.errors(include_url=False)[:MOST_PROBLEMS]
+        return [Problem(*_place(detail["loc"], form, rosters), explain(detail)) for detail in found]
     return []
 
 

@@ -28,6 +28,8 @@ _TOTAL = re.compile(rf"(?:{'|'.join(TOTALS)})[\d,.]*[家人名户个位条]?")
 class Records:
     """What a sheet holds."""
 
+    #: As problems of the whole sheet name it.
+    sheet: str = ""
     records: list[dict[str, Any]] = field(default_factory=list)
     #: Where each record stands.
     places: list[str] = field(default_factory=list)
@@ -48,7 +50,7 @@ class _Bound:
 
 def read_records(roster: Roster, sheet: Sheet) -> Records:
     """Every row as a record; where there is any problem the records are incomplete."""
-    found = Records()
+    found = Records(sheet.place)
     if not sheet.rows:
         wanted = "、".join(column.heading for column in roster.columns)
         found.problems.append(Problem(sheet.place, "", f"没有内容；第一行应为表头：{wanted}"))

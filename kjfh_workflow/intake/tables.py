@@ -122,13 +122,13 @@ def _width(row: Row) -> int:
     return next((width for width in range(len(row), 0, -1) if not is_blank(row[width - 1])), 0)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most_bytes: int | None = None) -> str:
     """The text of a file in UTF-8, with or without a mark, or in GB18030.
 
     Raises:
         IntakeError: if it is in neither, or too large.
     """
-    check_size(path)
+    check_size(path, most_bytes)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -143,15 +143,21 @@ def read_text(path: Path) -> str:
     raise _refused(path, "既不是 UTF-8 也不是 GB18030 编码的文本；请另存为“CSV UTF-8”")
 
 
-def check_size(path: Path) -> None:
-    """Refuse a file that is too large.
+def check_size(path: Path, most_bytes: int | None = None) -> None:
+    """Refuse a file that is larger than any may be, or than *most_bytes*.
 
     Raises:
         IntakeError: naming its size and the limit.
     """
     size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise _refused(path, f"文件有{size / 1024 / 1024:.1f}MB，超过上限{MAX_BYTES / 1024 / 1024:.0f}MB")
+    most = min(most_bytes or MAX_BYTES, MAX_BYTES)
+    if size > most:
+        raise _refused(path, f"文件有{_in_words(size)}，超过上限{_in_words(most)}")
+
+
+def _in_words(size: int) -> str:
+    mebibytes = size / 1024 / 1024
+    return f"{mebibytes:.4g}MB" if mebibytes >= 1 else f"{size / 1024:.4g}KB"
 
 
 def _refused(path: Path, message: str) -> IntakeError:

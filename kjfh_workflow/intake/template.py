@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kjfh_workflow.errors import IntakeError, Problem
+from kjfh_workflow.intake.choices import offered
 from kjfh_workflow.intake.columns import (
     ALLOWED,
     FORM,
@@ -157,7 +158,7 @@ def _write_form(path: Path, pack: PolicyPack | None, space_type: str) -> Path:
         cell.number_format = _FORMATS.get(item.kind, "General")
         need = "必填" if item.required else "选填"
         book.text(sheet, row, 3, f"{need}。{item.meaning}。{ALLOWED[item.kind]}。示例：{item.example}")
-        if choices := _choices(item, pack):
+        if choices := offered(item, pack):
             book.drop_down(sheet, f"B{row}", choices, strict=item.kind is Kind.YES_NO or item.field == "type")
     _write_checklist(book, pack)
     _write_guide(book, (*FORM_ITEMS, *MATERIALS.columns))
@@ -195,22 +196,10 @@ def _write_roster(path: Path, roster: Roster, pack: PolicyPack | None) -> Path:
     for index, column in enumerate(roster.columns, 1):
         letter = _letter(index)
         sheet.column_dimensions[letter].number_format = _FORMATS.get(column.kind, "General")
-        if choices := _choices(column, pack):
+        if choices := offered(column, pack):
             book.drop_down(sheet, f"{letter}2:{letter}{MAX_ROWS + 1}", choices, strict=column.kind is Kind.YES_NO)
     _write_guide(book, roster.columns)
     return book.save(path)
-
-
-def _choices(column: Column, pack: PolicyPack | None) -> Sequence[str]:
-    """What a drop-down offers; nothing for a column that is simply written."""
-    if column.kind is Kind.YES_NO:
-        return ("是", "否")
-    if pack and column.field == "type":
-        return [option(name, space_type.label) for name, space_type in pack.identity.types.items()]
-    if pack and column.field == "field":
-        named = [field for c in pack.tenant_conditions for field in (*c.fields, *c.except_fields)]
-        return list(dict.fromkeys((*named, *column.options)))
-    return column.options
 
 
 def _write_guide(book: _Book, columns: Iterable[Column]) -> None:

@@ -38,8 +38,10 @@ _CENT = Decimal("0.01")
 _NUMBER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?", re.ASCII)
 #: More digits than any sum has, and few enough that no arithmetic here rounds.
 _MOST_DIGITS = 24
-#: From here on a spreadsheet keeps only the first fifteen digits of a number.
-_EXACT = 10**15
+#: No number that somebody may have meant is longer.
+_MOST_BITS = 256
+#: A spreadsheet keeps only so many digits of a number.
+_EXACT_DIGITS = 15
 _DAY = re.compile(
     r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/|\.(\d{1,2})\.|年(\d{1,2})月|(\d{2})(?=\d{2}$))(\d{1,2})日?(?: 0?0:00(?::00)?)?",
     re.ASCII,
@@ -80,6 +82,8 @@ def shown(cell: object) -> str:
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, datetime) and cell.time() == time():
         cell = cell.date()
+    if isinstance(cell, int) and cell.bit_length() > _MOST_BITS:
+        return "…"  # Python itself refuses to write out the longest
     text = f"{cell:.15g}" if isinstance(cell, float) else str(cell).strip()
     return text if len(text) <= 40 else text[:37] + "…"
 
@@ -89,9 +93,13 @@ def _text(cell: object) -> str:
     if isinstance(cell, bool) or not isinstance(cell, (str, int, float, Decimal)):
         raise ValueError(f"“{shown(cell)}”应为文字")
     text = cell if isinstance(cell, str) else shown(cell)
-    if not isinstance(cell, str) and abs(Decimal(cell)) >= _EXACT:
+    if not isinstance(cell, str) and not _is_exact(Decimal(cell)):
         raise ValueError(f"“{text}”不是按文本填写的，末几位可能已经丢失；请把这一列设为文本格式后重填")
     return _within(_LINE, " ".join(text.translate(_NARROW).split()), cell)
+
+
+def _is_exact(number: Decimal) -> bool:
+    return number.is_finite() and number.adjusted() < _EXACT_DIGITS
 
 
 def _uscc(cell: object) -> str:
@@ -113,7 +121,8 @@ def _number(cell: object) -> Decimal:
         raise ValueError(f"“{shown(cell)}”不是数字；只填数字，如1234.5，单位写在表头")
     if not number.is_finite():
         raise ValueError(f"“{shown(cell)}”不是数字")
-    if len(number.as_tuple().digits) > _MOST_DIGITS:
+    # 1e999999999 has one digit, and as a whole number as many as it says.
+    if len(number.as_tuple().digits) > _MOST_DIGITS or abs(number.adjusted()) > _MOST_DIGITS:
         raise ValueError(f"“{shown(cell)}”数字过长")
     return number
 

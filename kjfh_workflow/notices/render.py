@@ -35,6 +35,11 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 #: Evidence that comes as one of the program's names, or as a list of them → the section of the words for them.
 NAMED = {"grade": "grades", "level": "levels", "to_level": "levels", "what": "changes", "kind": "awards"}
 
+#: Stands before what a draft had to make up.
+SPECIMEN = "〔示例〕"
+#: Among a letter's ``specimens``: its awards.
+AWARDS = "awards"
+
 #: The files of a template folder.
 _PARTS = ("subject.txt", "title.txt", "body.txt")
 
@@ -77,6 +82,8 @@ class Letter:
     changed: tuple[Award, ...] = ()
     #: The proposal to cancel a title that was pending before the act.
     pending: Mapping[str, str] | None = None
+    #: What a draft made up: fields of ``evidence``, clocks, ``AWARDS``. Texts are marked by whoever made them up.
+    specimens: frozenset[str] = frozenset()
 
     @cached_property
     def words(self) -> dict[str, Any]:
@@ -135,9 +142,10 @@ class Letter:
         if "what" not in known or "occurred_on" not in known:
             return None
         occurred_on = known["occurred_on"]
+        day = date.fromisoformat(occurred_on) if isinstance(occurred_on, str) else occurred_on
         return {
             "what": self._in_words("what", known["what"]),
-            "occurred_on": date.fromisoformat(occurred_on) if isinstance(occurred_on, str) else occurred_on,
+            "occurred_on": self._in_words("occurred_on", day),
             "late_days": known.get("late_days", 0),
         }
 
@@ -153,7 +161,7 @@ class Letter:
         return condition is not None and condition.modifier is Modifier.SOFT
 
     def _award(self, award: Award) -> dict[str, Any]:
-        return {
+        said = {
             "status": self.pack.words("award_statuses", award.status),
             "reason": award.reason,
             "kind": self.pack.words("awards", award.kind),
@@ -163,8 +171,15 @@ class Letter:
             "words": award.words,
             "basis": self._basis(award.article, Status.STATED),
         }
+        shown = ("year", "yuan", "words", "basis") if AWARDS in self.specimens else ()
+        return {**said, **{name: marked(said[name]) for name in shown}}
 
     def _in_words(self, field_name: str, value: Any) -> Any:
+        said = self._named(field_name, value)
+        is_text = field_name not in NAMED and isinstance(value, str | list | dict)
+        return marked(said) if field_name in self.specimens and not is_text else said
+
+    def _named(self, field_name: str, value: Any) -> Any:
         not_graded = field_name == "reason" and self.evidence.get("grade") == NOT_GRADED
         section = "ungraded" if not_graded else NAMED.get(field_name)
         if section is None:
@@ -212,16 +227,46 @@ class Letter:
         period = timer.period_of[clock.state]
         entered = period.reckoning is Reckoning.DATE_ORDERED or "stay_until" in self.case.memory
         unit = self.pack.words("units", clock.deadline.unit)
+        proof = self._entered(clock) if entered else clock.in_words(unit)
+        made_up = clock.timer in self.specimens
         return {
             "label": timer.label,
-            "due": clock.due,
-            "proof": self._entered(clock) if entered else clock.in_words(unit),
+            "due": marked(clock.due) if made_up else clock.due,
+            "proof": marked(proof) if made_up else proof,
             "basis": self._basis(period.article, period.status),
         }
 
 
-def _yuan(value: Decimal | int | str) -> str:
+@dataclass(frozen=True)
+class MadeUp:
+    """A date or a number that a draft made up: marked wherever a template shows it."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{SPECIMEN}{self.value}"
+
+
+def marked(value: Any) -> Any:
+    """A specimen with its mark; of lists and tables, each part."""
+    if isinstance(value, str):
+        return SPECIMEN + value
+    if isinstance(value, list):
+        return [marked(part) for part in value]
+    if isinstance(value, Mapping):
+        return {key: marked(part) for key, part in value.items()}
+    return value if isinstance(value, bool) else MadeUp(value)
+
+
+def _day(value: date | MadeUp) -> str:
+    """``2021年3月1日``."""
+    return SPECIMEN + chinese(value.value) if isinstance(value, MadeUp) else chinese(value)
+
+
+def _yuan(value: Decimal | int | str | MadeUp) -> str:
     """``300,000元``, with cents only where there are any."""
+    if isinstance(value, MadeUp):
+        return SPECIMEN + _yuan(value.value)
     sum_of_money = Decimal(value)
     return f"{sum_of_money:,.{0 if sum_of_money == int(sum_of_money) else 2}f}元"
 
@@ -245,7 +290,7 @@ class Renderer:
             keep_trailing_newline=False,
             auto_reload=False,
         )
-        self._environment.filters |= {"date": chinese, "yuan": _yuan}
+        self._environment.filters |= {"date": _day, "yuan": _yuan}
         self._templates: dict[tuple[str, str, str], Template] = {}
 
     def has_template(self, city: str, notice: str) -> bool:

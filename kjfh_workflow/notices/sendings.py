@@ -133,17 +133,18 @@ def variants(pack: PolicyPack, sending: Sending) -> Iterator[dict[str, Any]]:
     yield least
     if most != least:
         yield most
-    if EffectName.APPLY_GRADE in sending.effects and not _fails(sending):
+    if EffectName.APPLY_GRADE in sending.effects and not fails(sending):
         yield {**least, Field.GRADE: NOT_GRADED, Field.REASON: str(Ungraded.REFUSED)}
 
 
 def _specimens_for(pack: PolicyPack, sending: Sending) -> dict[str, Any]:
     """With the grade on which the act's branch depends."""
     known, assessment = specimens(pack), pack.identity.assessment
-    if assessment and not _fails(sending):
+    if assessment and not fails(sending):
         known[Field.GRADE] = str(assessment.grades[0])
     return known
 
 
-def _fails(sending: Sending) -> bool:
+def fails(sending: Sending) -> bool:
+    """Whether it is sent for an unqualified grade only."""
     return bool(_FAILING & sending.when) or EffectName.ORDER_RECTIFICATION in sending.effects

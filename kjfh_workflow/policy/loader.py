@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from string import Formatter
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +21,7 @@ from kjfh_workflow.policy.machine import Machine
 from kjfh_workflow.policy.model import CriteriaFile, Identity, PolicyPack, Words
 from kjfh_workflow.policy.part import Part, Text
 from kjfh_workflow.policy.vocabulary import CaseKind
-from kjfh_workflow.policy.wording import explain, hint, house_words, language, say, short
+from kjfh_workflow.policy.wording import explain, hint, house_words, keys_at, language, say, short
 
 PartT = TypeVar("PartT", bound=Part)
 _FILES = ("policy.toml", "criteria.toml", "labels.toml")
@@ -120,7 +120,7 @@ def _problems_of(error: ValidationError, model: type[Part], where: str) -> Itera
     for detail in error.errors():
         message = explain(detail) if language() == "zh" else detail["msg"]
         if detail["type"] == "extra_forbidden":
-            allowed = _keys_at(model, detail["loc"][:-1])
+            allowed = keys_at(model, detail["loc"][:-1])
             message = say("unknown_key") + hint(str(detail["loc"][-1]), allowed)
         elif "expected" in detail.get("ctx", {}):
             names = [name.strip("' ") for name in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
@@ -129,23 +129,6 @@ def _problems_of(error: ValidationError, model: type[Part], where: str) -> Itera
             found = detail["input"]
             message = say("bad_value", problem=message, found=short(repr(found) if isinstance(found, str) else found))
         yield Problem(where, ".".join(str(step) for step in detail["loc"]), message)
-
-
-def _keys_at(model: type[Part], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that the model at *loc* allows, as written in TOML."""
-    current: Any = model
-    for step in loc:
-        if _is_part(current):
-            current = next(f.annotation for name, f in current.model_fields.items() if step in (name, f.alias))
-            if type(None) in get_args(current):
-                current = get_args(current)[0]
-        else:  # an index into tuple[Part, ...], or a name in dict[Name, Part]
-            current = next(argument for argument in get_args(current) if _is_part(argument))
-    return [field.alias or name for name, field in current.model_fields.items()]
-
-
-def _is_part(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Part)
 
 
 def _labels(path: Path, place: str, problems: list[Problem]) -> dict[str, dict[str, str]]:

@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 _HERE = Path(__file__).parent
 
@@ -53,18 +55,45 @@ def nearest(found: str, allowed: Iterable[str]) -> str:
     return next(iter(get_close_matches(found, sorted(allowed), n=1, cutoff=0.6)), "")
 
 
-def explain(detail: Mapping[str, Any]) -> str:
-    """One of pydantic's error details as a Chinese phrase: what is wrong and what is allowed."""
-    sentence = house_words()["problems"].get(detail["type"])
+def keys_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
+    """The keys that the model at *loc* allows, as they are written."""
+    current: Any = model
+    for step in loc:
+        if _is_model(current):
+            current = next(f.annotation for name, f in current.model_fields.items() if step in (name, f.alias))
+            if type(None) in get_args(current):
+                current = get_args(current)[0]
+        else:  # an index into tuple[Model, ...], or a name in dict[Name, Model]
+            current = next(argument for argument in get_args(current) if _is_model(argument))
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def explain(detail: Mapping[str, Any], known: Iterable[str] = ()) -> str:
+    """One of pydantic's error details as a Chinese phrase: what is wrong and what is allowed.
+
+    Args:
+        detail: the error's.
+        known: the keys that there are in its place, which pydantic does not tell of an unknown one.
+    """
+    problems, names = house_words()["problems"], "、".join(known)
+    named = f"{detail['type']}.known"
+    sentence = problems.get(named if names and named in problems else detail["type"])
     if sentence is None:
         return str(detail["msg"])
     context = dict(detail.get("ctx", {}))
     if "expected" in context:
         context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", "")
-    return sentence.format(input=short(detail["input"]), **{"allowed": "", **context})
+    # The input of what is missing is all that was given: only what is told is written out.
+    told = short(detail["input"]) if "{input}" in sentence else ""
+    return sentence.format(input=told, **{"known": names, **context})
 
 
 def short(value: object) -> str:
     """A value as text that does not fill the line."""
     text = str(value)
-    return text if len(text) <= 40 else text[:37] + "…"
+    text = text if len(text) <= 40 else text[:37] + "…"
+    return text.encode(errors="replace").decode()  # half a character, as JSON can hold, cannot be told to anybody

@@ -16,7 +16,7 @@ from kjfh_workflow.rules.calendar import WorkCalendar
 from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.criteria import Evaluation, evaluate
 from kjfh_workflow.rules.evidence import ALL_MET
-from kjfh_workflow.rules.facts import Facts
+from kjfh_workflow.rules.facts import Facts, facts_on_file
 from kjfh_workflow.rules.refusing import refusal
 
 
@@ -69,7 +69,7 @@ class Act:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The pack's criteria on the facts, with this act's findings."""
-        facts = self.new_facts or Facts.model_validate_json(self.load_document())
+        facts = self.new_facts or facts_on_file(self.load_document())
         on = self.today if self.new_facts else self.case.facts_on
         assert on is not None, "facts on file have a day"  # noqa: S101
         evaluation = evaluate(self.pack, self.space_type, facts, on)

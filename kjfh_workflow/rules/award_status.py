@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from kjfh_workflow.errors import Refusal
+from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import (
     LEVELS,
@@ -178,6 +179,10 @@ _MOVES: dict[EffectName, _Move] = {
     EffectName.LAPSE_AWARD: _Move(_OPEN, AwardStatus.LAPSED, _reason),
     EffectName.REVERSE_AWARD: _Move((AwardStatus.PAID,), AwardStatus.REVERSED, _reason),
 }
+#: The moves by which an award comes to be paid, and from where; the others take it back, hold it, or end it.
+ONWARD: Mapping[str, tuple[AwardStatus, ...]] = {
+    name: _MOVES[name].sources for name in (EffectName.APPROVE_AWARD, EffectName.PAY_AWARD)
+}
 
 
 def _move_of(act: Act) -> EffectName:
@@ -199,10 +204,11 @@ def _meant(act: Act, memory: Mapping[str, Any]) -> Award | None:
         for award in _named(act, memory)
         if award.instalment == instalment and (level is None or award.level == level)
     ]
-    return next((award for award in found if _may_move(act, award)), found[0] if found else None)
+    return next((award for award in found if may_move(act, award)), found[0] if found else None)
 
 
-def _may_move(act: Act, award: Award) -> bool:
+def may_move(act: Act, award: Award) -> bool:
+    """Whether the award stands where the act's arrow begins, whatever the evidence says."""
     move = _move_of(act)
     if move is EffectName.RELEASE_AWARD and award.status is AwardStatus.APPROVED:
         return any(_blocks(act, award))  # it waits for this release
@@ -219,10 +225,14 @@ def _blocks(act: Act, award: Award) -> Iterator[Refusal]:
         yield act.refuse(RefusalCode.PAYMENT_BLOCKED, article=award.article, variant="fraud", day=fraud_on)
 
 
+def moves_awards(edge: Edge) -> bool:
+    """Whether it is an act on one award."""
+    return any(name in _MOVES for name in edge.effects)
+
+
 def award_meant(act: Act) -> Award | None:
     """The award that a person's act moves; None if it moves none, or there is none such."""
-    moves = any(name in _MOVES for name in act.edge.effects)
-    return _meant(act, act.case.memory) if moves else None
+    return _meant(act, act.case.memory) if moves_awards(act.edge) else None
 
 
 # ---- guards ------------------------------------------------------------------------------------------------------
@@ -241,7 +251,7 @@ def _award_in_status(act: Act) -> Iterator[Refusal]:
             return
         label = award_label(act.pack, kind, year, act.evidence.get(Field.INSTALMENT, 0))
         yield act.refuse(code, article=act.edge.article, variant="none", award=label)
-    elif not _may_move(act, award):
+    elif not may_move(act, award):
         yield act.refuse(
             code,
             article=award.article,

@@ -6,6 +6,7 @@ assignment and nothing else, so a case can be folded again by any later version 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +28,15 @@ class Reads:
     city: str = ""
     #: All cases of this operator.
     uscc: str = ""
+
+    @property
+    def for_office(self) -> bool:
+        """Whether an office looks, and not only an operator: officers' ids are for their colleagues."""
+        return self.everything or bool(self.city)
+
+    def shows(self, city: str, uscc: str | None) -> bool:
+        """Whether what belongs to a city and an operator is among it; None: what was not written to an operator."""
+        return self.everything or city == self.city or (bool(self.uscc) and uscc == self.uscc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,13 @@ class Actor:
                 for a code with a wrong check digit.
         """
         check_id(actor_id, "an actor's id")
-        if actor_id.startswith(SIGNATURES):
+        check_id(city, "an actor's city")
+        if actor_id != actor_id.strip() or city != city.strip():
+            raise ValueError(f"no blanks around an actor's id or city: {actor_id!r}, {city!r}")
+        if unicodedata.normalize("NFKC", actor_id).casefold().startswith(SIGNATURES):
             raise ValueError(
                 f"an actor's id cannot begin with {' or '.join(SIGNATURES)}: so deadlines sign, not people"
             )
-        check_id(city, "an actor's city")
         if name:
             check_id(name, "an actor's name")
         names = (roles,) if isinstance(roles, str) else tuple(roles)
@@ -84,8 +96,7 @@ class Actor:
 
     def may_read(self, case: Case) -> bool:
         """Whether this case is the actor's to see."""
-        reads = self.reads()
-        return reads.everything or case.city == reads.city or (bool(reads.uscc) and case.uscc == reads.uscc)
+        return self.reads().shows(case.city, case.uscc)
 
     def owns(self, case: Case) -> bool:
         """Whether the actor stands for the case's operator."""

@@ -5,10 +5,10 @@ Which evidence an event asks for is the pack's; whether it suffices is the guard
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, TypeAdapter, ValidationError
 from pydantic import Field as Limits
@@ -17,7 +17,7 @@ from kjfh_workflow.errors import Refusal
 from kjfh_workflow.policy.checks import citation_problem
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import AwardKind, ChangeKind, Field, Level, RefusalCode
-from kjfh_workflow.policy.wording import explain
+from kjfh_workflow.policy.wording import explain, house_words, keys_at, short
 from kjfh_workflow.rules.facts import (
     ENTERING,
     Day,
@@ -29,12 +29,21 @@ from kjfh_workflow.rules.facts import (
     YesNo,
     Yuan,
     no_control_characters,
+    overlong,
     with_override,
 )
 from kjfh_workflow.rules.refusing import refusal
 
 #: The days that evidence may name; counting from others would leave the calendar.
 _FIRST_DAY, _LAST_DAY = date(1949, 10, 1), date(2100, 12, 31)
+#: So many reasons are told; whoever gets more has made one mistake many times.
+MOST_REFUSALS = 200
+#: Of so many complaints none is worded: it is all of them or none, at several microseconds each.
+_MOST_WORDED = 20_000
+#: So many things may be named in one table, each by a name of so many letters; packs have some dozens.
+_MOST_NAMED, _LONGEST_NAME = 200, 200
+#: Unknown keys that one sentence names.
+_MOST_LISTED = 10
 #: How deep a year's report may be nested, and how many digits a number in it may have on either side of the point.
 _DEEPEST, _LONGEST = 8, 28
 
@@ -87,6 +96,19 @@ def _kept(value: Any, depth: int = 0) -> Any:
     raise ValueError(f"不能存档的内容：{type(value).__name__}")
 
 
+def _few(value: object) -> object:
+    """Of a table that is too long the parts are not looked at."""
+    if isinstance(value, dict) and len(value) > _MOST_NAMED:
+        raise ValueError(f"共{len(value)}项，最多{_MOST_NAMED}项")
+    return value
+
+
+V = TypeVar("V")
+_Named = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=_LONGEST_NAME)], V],
+    BeforeValidator(_few),
+    Limits(max_length=_MOST_NAMED),
+]
 _Text = Annotated[
     str,
     BeforeValidator(_one_newline),
@@ -134,7 +156,9 @@ def _table(model: type[Table]) -> Any:
 
     def named(value: object) -> object:
         if isinstance(value, dict) and (unknown := [str(key) for key in value if key not in model.model_fields]):
-            raise ValueError(f"没有“{'”“'.join(unknown)}”这一项；可以填写：{'、'.join(model.model_fields)}")
+            names = "”“".join(short(name) for name in unknown[:_MOST_LISTED])
+            more = "等" if len(unknown) > _MOST_LISTED else ""
+            raise ValueError(f"没有“{names}”{more}这一项；可以填写：{'、'.join(model.model_fields)}")
         return value
 
     return Annotated[model, BeforeValidator(named), AfterValidator(lambda table: table.model_dump(exclude_none=True))]
@@ -153,16 +177,16 @@ _MISSING: tuple[Any, ...] = (None, "", [], {})
 
 SHAPES: dict[Field, TypeAdapter[Any]] = {
     Field.TYPE: TypeAdapter(_Text),
-    Field.FACTS: TypeAdapter(dict[str, Any]),
-    Field.OVERRIDE: TypeAdapter(dict[str, Any]),
+    Field.FACTS: TypeAdapter(_Named[Any]),
+    Field.OVERRIDE: TypeAdapter(_Named[Any]),
     Field.MATERIALS: TypeAdapter(_Names),
     Field.MISSING: TypeAdapter(Annotated[_Names, Limits(min_length=1)]),
     Field.WORKING_DAYS: TypeAdapter(Annotated[int, Limits(ge=1, le=250, strict=True)]),
     Field.REASON: TypeAdapter(_Text),
-    Field.FINDINGS: TypeAdapter(dict[str, Annotated[bool, Limits(strict=True)]]),
-    Field.JUSTIFICATIONS: TypeAdapter(dict[str, _Text]),
+    Field.FINDINGS: TypeAdapter(_Named[YesNo]),
+    Field.JUSTIFICATIONS: TypeAdapter(_Named[_Text]),
     Field.OPINION: TypeAdapter(_Text),
-    Field.AWARD_YUAN: TypeAdapter(Annotated[Decimal, Limits(ge=0, decimal_places=2, max_digits=16)]),
+    Field.AWARD_YUAN: TypeAdapter(Yuan),
     Field.FINDING: TypeAdapter(_Text),
     Field.GROUND: TypeAdapter(_Text),
     Field.ARTICLE: TypeAdapter(_Text),
@@ -178,10 +202,10 @@ SHAPES: dict[Field, TypeAdapter[Any]] = {
     # Any text: what a grade may be is its city's scale, and another one has a reason of its own.
     Field.GRADE: TypeAdapter(_Line),
     Field.SCORE: TypeAdapter(Yuan),  # two places and not negative, like a sum; its scale is the scorecard's
-    Field.SCORES: TypeAdapter(dict[str, _Score]),
+    Field.SCORES: TypeAdapter(_Named[_Score]),
     Field.RECTIFY_BY: TypeAdapter(_Day),
     Field.TO_LEVEL: TypeAdapter(_Level),
-    Field.WHAT: TypeAdapter(Annotated[list[_ChangeKind], Limits(min_length=1), AfterValidator(_unique)]),
+    Field.WHAT: TypeAdapter(Annotated[list[_ChangeKind], Limits(min_length=1, max_length=50), AfterValidator(_unique)]),
     Field.OCCURRED_ON: TypeAdapter(_Day),
     Field.LATE_DAYS: TypeAdapter(Annotated[int, Limits(ge=0, strict=True)]),
     Field.SITE_VISIT: TypeAdapter(_table(SiteVisit)),
@@ -218,24 +242,27 @@ def read_evidence(
         given: what came with the event.
     """
     read: dict[str, Any] = {}
-    refusals: list[Refusal] = []
-    for name, value in ((name, _without_blanks(value)) for name, value in given.items()):
-        if name not in asked:
-            allowed = "、".join(pack.words("fields", field) for field in asked) or "无"
-            refusals.append(invalid(pack, name, f"本环节没有这一项；可以填写：{allowed}"))
-        elif name == Field.FINDINGS and value == ALL_MET:
+    unknown = [name for name in given if name not in asked]
+    allowed = "、".join(pack.words("fields", field) for field in asked) or "无"
+    refusals = [
+        invalid(pack, short(name), f"本环节没有这一项；可以填写：{allowed}") for name in unknown[: MOST_REFUSALS + 1]
+    ]
+    for name, value in ((name, _without_blanks(given[name])) for name in given if name in asked):
+        if name == Field.FINDINGS and value == ALL_MET:
             read[name] = value
         elif value not in _MISSING:
             try:
                 read[name] = shape_of(Field(name), value).validate_python(value, context=ENTERING)
             except ValidationError as error:
                 refusals += _invalid_parts(pack, name, error)
+            except UnicodeEncodeError:
+                refusals.append(_half_a_character(pack, name))
     refusals += _unknown_names(pack, read)
     complained = {found.field.partition(".")[0] for found in refusals}
     for name, required in asked.items():
         if required and name not in read and name not in complained:
             refusals.append(missing(pack, name))
-    return read, refusals
+    return read, _first(pack, refusals)
 
 
 def _without_blanks(value: Any) -> Any:
@@ -254,10 +281,10 @@ def _unknown_names(pack: PolicyPack, read: Mapping[str, Any]) -> Iterator[Refusa
     types = pack.identity.types
     if (name := read.get(Field.TYPE)) and name not in types:
         known = "、".join(f"{key}（{space.label}）" for key, space in types.items())
-        yield invalid(pack, Field.TYPE, f"没有“{name}”这一类型；可用：{known}")
+        yield invalid(pack, Field.TYPE, f"没有“{short(name)}”这一类型；可用：{known}")
     if (citation := read.get(Field.ARTICLE)) and citation_problem(pack, citation):
         numbers = "、".join(article.number for article in pack.identity.articles)
-        yield invalid(pack, Field.ARTICLE, f"文件中没有“{citation}”；现有条款：{numbers}")
+        yield invalid(pack, Field.ARTICLE, f"文件中没有“{short(citation)}”；现有条款：{numbers}")
 
 
 def read_facts(
@@ -276,18 +303,37 @@ def read_facts(
     """
     if Field.FACTS not in evidence and Field.OVERRIDE not in evidence:
         return None, []
-    data = evidence.get(Field.FACTS, base or {})
-    try:
-        whole = with_override(dict(data), evidence.get(Field.OVERRIDE, {}))
-        facts = Facts.model_validate(whole, context=ENTERING)
-    except ValidationError as error:
-        return None, [*_invalid_parts(pack, Field.FACTS, error)]
-    except ValueError as error:
-        return None, [invalid(pack, Field.OVERRIDE, str(error))]
+    given = evidence.get(Field.FACTS, base or {})
+    facts = _whole_facts(pack, given, evidence.get(Field.OVERRIDE, {}))
+    if isinstance(facts, list):
+        return None, facts
     if facts.operator.uscc != uscc:
         problem = f"申报数据的单位是{facts.operator.uscc}，提交的单位是{uscc}"
         return None, [invalid(pack, f"{Field.FACTS}.operator.uscc", problem)]
     return facts, []
+
+
+def _whole_facts(pack: PolicyPack, given: Mapping[str, Any], override: Mapping[str, Any]) -> Facts | list[Refusal]:
+    try:
+        whole = with_override(dict(given), dict(override))
+        if too_long := [invalid(pack, f"{Field.FACTS}.{name}", said) for name, said in overlong(whole)]:
+            return too_long
+        return Facts.model_validate(whole, context=ENTERING)
+    except ValidationError as error:
+        return _first(pack, [*_invalid_parts(pack, Field.FACTS, error)])
+    except UnicodeEncodeError:
+        return [_half_a_character(pack, Field.FACTS)]
+    except ValueError as error:
+        return [invalid(pack, Field.OVERRIDE, str(error))]
+
+
+def _first(pack: PolicyPack, refusals: list[Refusal]) -> list[Refusal]:
+    """As many as people read, and that there are more."""
+    if len(refusals) <= MOST_REFUSALS:
+        return refusals
+    problem = f"问题过多，只列出前{MOST_REFUSALS}处；请先改正这些"
+    more = refusal(pack, RefusalCode.EVIDENCE_INVALID, field_label="提交的内容", problem=problem)
+    return [*refusals[:MOST_REFUSALS], more]
 
 
 def missing(pack: PolicyPack, field: str) -> Refusal:
@@ -305,9 +351,23 @@ def _label(pack: PolicyPack, field: str) -> str:
     return pack.words("fields", top) + (f"（{field}）" if field != top else "")
 
 
+def _half_a_character(pack: PolicyPack, field: str) -> Refusal:
+    """Of a text that JSON can hold and UTF-8 cannot, where the library wanted no text at all and does not say so."""
+    return invalid(pack, field, house_words()["problems"]["string_unicode"])
+
+
 def _invalid_parts(pack: PolicyPack, field: str, error: ValidationError) -> Iterator[Refusal]:
-    for detail in error.errors():
-        path = ".".join(str(step) for step in (field, *detail["loc"]))
+    if (count := error.error_count()) > _MOST_WORDED:
+        yield invalid(pack, field, f"有{count}处不符合要求；请核对数据的格式")
+        return
+    for detail in error.errors(include_url=False)[: MOST_REFUSALS + 1]:
+        path = ".".join(short(step) for step in (field, *detail["loc"]))
         # Facts come as a whole, and are valid or not; of other tables a part may be missing.
         lacks = detail["type"] == "missing" and field != Field.FACTS
-        yield missing(pack, path) if lacks else invalid(pack, path, explain(detail))
+        yield missing(pack, path) if lacks else invalid(pack, path, explain(detail, _known(field, detail)))
+
+
+def _known(field: str, detail: Mapping[str, Any]) -> Iterable[str]:
+    """The keys that stand beside an unknown one of the facts; other tables name them themselves."""
+    unknown = field == Field.FACTS and detail["type"] == "extra_forbidden"
+    return keys_at(Facts, detail["loc"][:-1]) if unknown else ()

@@ -6,12 +6,15 @@ Totals are never taken from ``declared``: they are counted from the rosters (``m
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
+from kjfh_workflow.policy.wording import short
 from kjfh_workflow.rules.hidden import first_hidden, looks_like_another
 from kjfh_workflow.rules.identifiers import check_uscc
 
@@ -22,18 +25,22 @@ T = TypeVar("T")
 #: For validation of what comes in now. What is on file stays readable, whatever is asked of new texts since.
 ENTERING = {"entering": True}
 _LONGEST_LINE = 200
+#: Characters of a document that is kept ready as long as others are not asked for more often.
+_LONGEST_KEPT = 64 * 1024
+#: Rows of a roster that come in now; ten times the largest that is known.
+MOST_ROWS = 10_000
 
 
 def _only_days(value: object) -> object:
     """Numbers are not dates, though the validator would read them as seconds since 1970."""
     if isinstance(value, (int, float, Decimal)) or (isinstance(value, str) and not _ISO_DAY.fullmatch(value.strip())):
-        raise ValueError(f"“{value}”不是日期，应如2021-03-01")
+        raise ValueError(f"“{short(value)}”不是日期，应如2021-03-01")
     return value
 
 
 def _plain_digits(value: object) -> object:
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
-        raise ValueError(f"“{value}”不是数字")
+        raise ValueError(f"“{short(value)}”不是数字")
     return value
 
 
@@ -73,7 +80,7 @@ Line = Annotated[
     AfterValidator(_as_entered),
 ]
 #: Somebody's name, which may be left out.
-PersonName = Annotated[str, AfterValidator(_as_entered)]
+PersonName = Annotated[str, AfterValidator(_as_entered), Field(json_schema_extra={"maxLength": _LONGEST_LINE})]
 
 
 class Table(BaseModel):
@@ -172,6 +179,10 @@ class Declared(Table):
     tenant_area_m2: SquareMetres | None = None
 
 
+#: For who reads the schema; ``overlong`` asks, and only of what comes in.
+_ROSTER = Field(json_schema_extra={"maxItems": MOST_ROWS})
+
+
 class Facts(Table):
     """Everything an application states."""
 
@@ -179,12 +190,20 @@ class Facts(Table):
     premises: Premises
     fund: Fund
     park: Park = Park()
-    tenants: tuple[Tenant, ...]
-    staff: tuple[StaffMember, ...]
-    mentors: tuple[Mentor, ...]
-    graduates: tuple[Graduate, ...] = ()
+    tenants: Annotated[tuple[Tenant, ...], _ROSTER]
+    staff: Annotated[tuple[StaffMember, ...], _ROSTER]
+    mentors: Annotated[tuple[Mentor, ...], _ROSTER]
+    graduates: Annotated[tuple[Graduate, ...], _ROSTER] = ()
     makers: int = Field(default=0, ge=0, le=1_000_000)
     declared: Declared = Declared()
+
+
+def overlong(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Rosters that are longer than any may come in, and what to say of each; asked before their rows are read."""
+    for name in Facts.model_fields:
+        rows = data.get(name)
+        if isinstance(rows, (list, tuple)) and len(rows) > MOST_ROWS:
+            yield name, f"共{len(rows)}行，最多{MOST_ROWS}行"
 
 
 def with_override(data: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
@@ -206,10 +225,10 @@ def _replaced(node: Any, steps: list[str], value: Any, path: str) -> Any:
     step, rest = steps[0], steps[1:]
     if isinstance(node, dict):
         if rest and step not in node:
-            raise ValueError(f"申报数据中没有“{path}”；可用：{'、'.join(node)}")
+            raise ValueError(f"申报数据中没有“{path}”；可用：{short('、'.join(node))}")
         return {**node, step: _replaced(node.get(step), rest, value, path)}
     if isinstance(node, (list, tuple)):
-        if not step.isdigit() or int(step) > len(node):
+        if not step.isdecimal() or int(step) > len(node):
             raise ValueError(f"申报数据中没有“{path}”；该列表共{len(node)}行，序号从0起，可在末尾增加一行")
         index = int(step)
         row = node[index] if index < len(node) else {}
@@ -217,7 +236,16 @@ def _replaced(node: Any, steps: list[str], value: Any, path: str) -> Any:
     raise ValueError(f"申报数据中没有“{path}”")
 
 
+def facts_on_file(document: str) -> Facts:
+    """Facts as they were stored; what is on file stays readable, whatever is asked of new texts since."""
+    return _read(document) if len(document) <= _LONGEST_KEPT else Facts.model_validate_json(document)
+
+
+#: Each act and each look at a case reads the same unchanging document again.
+_read = lru_cache(maxsize=64)(Facts.model_validate_json)
+
+
 def whereabouts(document: str) -> dict[str, Any]:
     """What the register keeps of stored facts: the township, and whether the place is a small and micro park."""
-    facts = Facts.model_validate_json(document)
+    facts = facts_on_file(document)
     return {"township": facts.premises.township, "park": facts.park.model_dump()}

@@ -16,6 +16,7 @@ from kjfh_workflow.policy.vocabulary import (
     RefusalCode,
     Side,
 )
+from kjfh_workflow.policy.wording import short
 from kjfh_workflow.rules.act import Act
 from kjfh_workflow.rules.assessment import ASSESSMENT_GUARDS
 from kjfh_workflow.rules.awards import AWARD_GUARDS
@@ -61,7 +62,7 @@ def _materials_complete(act: Act) -> Iterator[Refusal]:
     known = [material.id for material in checklist]
     for name in given:
         if name not in known:
-            yield invalid(act.pack, Field.MATERIALS, f"清单中没有“{name}”；可用：{'、'.join(known)}")
+            yield invalid(act.pack, Field.MATERIALS, f"清单中没有“{short(name)}”；可用：{'、'.join(known)}")
     have = {*given, *act.case.materials}
     for material in checklist:
         if material.required and material.id not in have:

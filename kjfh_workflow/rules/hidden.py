@@ -10,6 +10,8 @@ import unicodedata
 
 #: Characters without a shape that Unicode calls letters, marks or symbols.
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+#: Other drawings of the character before them; two names that differ in one are told apart by programs only.
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 #: Greek capitals and small letters that are drawn as Latin ones.
 _GREEK = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧονρ"
 _MIXED = re.compile(rf"[A-Za-z][\u0400-\u052f{_GREEK}]|[\u0400-\u052f{_GREEK}][A-Za-z]")
@@ -24,13 +26,15 @@ def is_hidden(character: str) -> bool:
     """
     if character in "\n\t":
         return False
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in _BLANK
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") or bool(
+        character in _BLANK or _SELECTORS.match(character)
+    )
 
 
 def first_hidden(text: str) -> str:
     """The first character of *text* that nobody can see, as its number: ``U+202E``; empty if there is none."""
     # Most texts have none, and ordinary ones are told apart quickly.
-    if text.isprintable() and not any(blank in text for blank in _BLANK):
+    if text.isprintable() and (text.isascii() or not (_SELECTORS.search(text) or any(b in text for b in _BLANK))):
         return ""
     return next((f"U+{ord(character):04X}" for character in text if is_hidden(character)), "")
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from stdnum.cn import uscc as _uscc
 
+from kjfh_workflow.policy.wording import short
 from kjfh_workflow.rules.hidden import first_hidden
 
 #: The characters of a code; I, O, S, V and Z are left out by the standard.
@@ -45,7 +46,7 @@ def check_uscc(code: str) -> str:
     # Of other letters some become two when they are made capitals, and two of ours at that.
     code = code.upper() if code.isascii() else code
     if len(code) != _LENGTH:
-        raise ValueError(f"“{code}”不是统一社会信用代码：应为18位，现为{len(code)}位")
+        raise ValueError(f"“{short(code)}”不是统一社会信用代码：应为18位，现为{len(code)}位")
     wrong = sorted(set(code) - set(ALPHABET))
     if wrong:
         raise ValueError(f"“{code}”不是统一社会信用代码：不能含有{'、'.join(wrong)}")

@@ -12,6 +12,7 @@ from kjfh_workflow.errors import Refusal
 from kjfh_workflow.policy.vocabulary import EffectName, Field, GuardName, RefusalCode
 from kjfh_workflow.rules.act import Act
 from kjfh_workflow.rules.assessment import failed_years_in_a_row
+from kjfh_workflow.rules.case import Case
 
 
 def _keep_proposal(act: Act, memory: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,12 +44,16 @@ def _drop_proposal(_act: Act, _memory: Mapping[str, Any]) -> dict[str, Any]:
     return {"proposal": None}
 
 
+def proposers_of(case: Case) -> tuple[str, ...]:
+    """Who made the proposal that is pending; those of the first releases did not say by whom."""
+    proposal = case.memory.get("proposal", {})
+    return (proposal["by"],) if "by" in proposal else case.actors_of("propose_revocation")
+
+
 def _not_who_proposed(act: Act) -> Iterator[Refusal]:
     """Whoever proposed to cancel the title does not decide on it."""
     proposal = act.case.memory.get("proposal", {})
-    # Proposals of the first releases did not say by whom.
-    proposers = [proposal["by"]] if "by" in proposal else act.case.actors_of("propose_revocation")
-    if act.actor.id in proposers:
+    if act.actor.id in proposers_of(act.case):
         event = proposal.get("event", "propose_revocation")
         label = act.machine.events.get(event, event)
         yield act.refuse(RefusalCode.SAME_PERSON, article=act.edge.article, event=label)

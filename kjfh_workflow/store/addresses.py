@@ -32,6 +32,11 @@ def address_of(tx: Transaction, city: str, holder: str, medium: str) -> str:
     return str(row[0]) if row else ""
 
 
+def hold(tx: CoreTransaction) -> None:
+    """Nobody else sets an address until the transaction ends."""
+    tx.alone_with(addresses)
+
+
 def add(tx: CoreTransaction, values: Mapping[str, Any]) -> None:
     """Append an address: city, holder, medium, address, set_by, set_at."""
     tx.connection.execute(insert(addresses).values(**values))

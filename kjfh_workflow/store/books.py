@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, false, func, insert, or_, select
 
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind
 from kjfh_workflow.rules.case import Case, Reads
@@ -226,7 +226,15 @@ def misconduct_entries(
     if recorded_before is not None:
         conditions.append(misconduct.c.recorded_at < recorded_before)
     query = select(*_MISCONDUCT).where(*conditions).order_by(misconduct.c.id)
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+    return [_named(tx, row) for row in tx.connection.execute(query).mappings()]
+
+
+def _named(tx: CoreTransaction, row: RowMapping) -> dict[str, Any]:
+    """An entry with the name of whoever recorded it, as they signed last: it keeps only their id."""
+    entry: dict[str, Any] = {**row}
+    query = select(history.c.actor_name).where(history.c.actor == entry["recorded_by"])
+    name = tx.connection.execute(query.order_by(history.c.position.desc()).limit(1)).scalar()
+    return entry | {"recorded_by_name": name or entry["recorded_by"]}
 
 
 def misconduct_by_request(tx: CoreTransaction, request_id: str) -> tuple[str, dict[str, Any]] | None:
@@ -235,7 +243,7 @@ def misconduct_by_request(tx: CoreTransaction, request_id: str) -> tuple[str, di
     row = tx.connection.execute(query).mappings().one_or_none()
     if row is None:
         return None
-    entry = dict(row)
+    entry = _named(tx, row)
     return str(entry.pop("request_digest")), entry
 
 
@@ -248,4 +256,4 @@ def add_misconduct(tx: CoreTransaction, values: Mapping[str, Any]) -> dict[str, 
     made = tx.connection.execute(insert(misconduct).values(**values)).inserted_primary_key
     assert made is not None, "one row has one key"  # noqa: S101
     query = select(*_MISCONDUCT).where(misconduct.c.id == made[0])
-    return dict(tx.connection.execute(query).mappings().one())
+    return _named(tx, tx.connection.execute(query).mappings().one())

@@ -57,8 +57,8 @@ def notices(tx: Transaction) -> tuple[HolidayNotice, ...]:
     )
 
 
-def add(tx: CoreTransaction, values: Mapping[str, Any]) -> int:
-    """Record a notice: source, year, rest, work, recorded_by, recorded_at; returns its number.
+def hold(tx: CoreTransaction) -> None:
+    """Nobody else counts or records anything until the transaction ends.
 
     Acts that are under way have read the calendar and hold its table: this waits until they are through, and those
     that come meanwhile count with the new one.
@@ -69,6 +69,10 @@ def add(tx: CoreTransaction, values: Mapping[str, Any]) -> int:
     tx.wait_at_most(_LOCK_SECONDS)
     if tx.connection.dialect.name == "postgresql":
         tx.connection.execute(text("LOCK TABLE kjfh_holiday_notices IN ACCESS EXCLUSIVE MODE"))
+
+
+def add(tx: CoreTransaction, values: Mapping[str, Any]) -> int:
+    """Record a notice, after ``hold``: source, year, rest, work, recorded_by, recorded_at; returns its number."""
     row = {**values, "rest": canonical.dumps(values["rest"]), "work": canonical.dumps(values["work"])}
     made = tx.connection.execute(insert(holiday_notices).values(**row).returning(holiday_notices.c.id))
     return int(made.scalar_one())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, false, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, bindparam, false, func, insert, literal_column, or_, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import CaseKind
@@ -135,11 +135,18 @@ class Filter:
     level: str = ""
     #: An instant: only what has changed at it or later.
     changed_since: datetime | None = None
-    #: The beginning of a case's id or of the operator's code, or a part of the operator's name.
+    #: The beginning of a case's id or of the operator's code; or a part of the operator's name.
     text: str = ""
+    #: Whether the case is over (False), or is not (True); cases whose pack is not loaded are neither.
+    open: bool | None = None
+    #: Opened on this day or later; and on this day or before.
+    opened_since: date | None = None
+    opened_until: date | None = None
+    #: Only those that wait for an act of the reader's: ``rules.awaited``.
+    waiting: bool = False
 
 
-def visible_to(reads: Reads, table: Table = cases) -> list[ColumnElement[bool]]:
+def visible_to(reads: Reads, table: FromClause = cases) -> list[ColumnElement[bool]]:
     """The conditions under which somebody may see a row of *table*, which has a city and an operator's code."""
     if reads.everything:
         return []

@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, make_url
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, make_url, text
 from sqlalchemy import exc as sql_errors
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from kjfh_workflow.errors import Conflict, Unavailable, WorkflowError
@@ -124,6 +125,14 @@ class CoreTransaction(Transaction):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.connection.cursor(), connection.dialect)
         self.connection = connection
+
+    def alone_with(self, table: Table) -> None:
+        """Nobody else writes to *table* until the transaction ends; whoever reads it does not wait.
+
+        On SQLite writers take turns anyway.
+        """
+        if self._dialect.name == "postgresql":
+            self.connection.execute(text(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE"))
 
 
 class Database:
@@ -271,8 +280,9 @@ class Database:
 
 
 @contextmanager
-def joined(connection: Connection) -> Iterator[CoreTransaction]:
+def joined(host: Connection | Session) -> Iterator[CoreTransaction]:
     """The host's transaction: a savepoint of it, so that a refusal or a clash leaves the host's own work alone."""
+    connection = host.connection() if isinstance(host, Session) else host
     begin_writing(connection)
     with connection.begin_nested():
         yield CoreTransaction(connection)

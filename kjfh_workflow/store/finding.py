@@ -6,17 +6,20 @@ How a row reads in people's words is ``casework.finding``'s.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Select, and_, false, func, or_, select, true, union
 
+from kjfh_workflow.clock import start_of
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store.cases import Filter, visible_to
 from kjfh_workflow.store.database import CoreTransaction
 from kjfh_workflow.store.paging import Order
+from kjfh_workflow.store.places import Stretch, Within
 from kjfh_workflow.store.schema import cases, organisations
 
 #: What a list shows.
@@ -34,10 +37,20 @@ _FEW = 200
 _LONGEST_ID = 64
 _LIKE_AN_ID = re.compile(r"[a-z0-9_-]+")
 _LIKE_A_CODE = re.compile(r"[A-Za-z0-9]{1,18}")
+_LONGEST_CODE = 18
+#: Ids say the day with two digits for the year.
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
 
 def find(
-    tx: CoreTransaction, reads: Reads, wanted: Filter, *, sort: str = "id", after: str = "", limit: int = 200
+    tx: CoreTransaction,
+    reads: Reads,
+    wanted: Filter,
+    *,
+    sort: str = "id",
+    after: str = "",
+    limit: int = 200,
+    within: Collection[Within] | None = None,
 ) -> list[dict[str, Any]]:
     """Cases that may be seen: id, city, kind, type, state, level, uscc, name, policy, version, opened_on, changed_at,
     parent; and ``key``, behind which the next page goes on.
@@ -48,10 +61,11 @@ def find(
     Args:
         tx: one moment.
         reads: whose eyes.
-        wanted: which of them.
+        wanted: which of them; ``open`` and ``waiting`` are the caller's to say by *within*.
         sort: one of ``SORTS``.
         after: the key of the last row of the page before; in order of id, its id will do.
         limit: at most so many.
+        within: only those that are in one of these; None for all that may be seen.
 
     Raises:
         InputError: for an unknown order, or a key that is none or belongs to another order.
@@ -60,24 +74,50 @@ def find(
         raise InputError([Problem("sort", "", f"{sort!r} is no order; there are: {', '.join(SORTS)}")])
     order = Order(sort)
     conditions = _matching(wanted)
-    found_by, few = _found_by(tx, text) if (text := wanted.text.strip()) else (None, False)
+    found_by, few = _found_by(tx, reads, text, order) if (text := wanted.text.strip()) else (None, False)
     if found_by is not None:
         conditions.append(found_by)
-    stretches = [] if few or wanted.uscc or wanted.parent else _stretches(tx, reads, wanted, order, bare=not conditions)
+    by_few = bool(few or wanted.uscc or wanted.parent)
+    if within is not None:
+        stretches = [stretch for one in within for stretch in one.stretches()]
+        if not stretches:
+            return []
+        anywhere = or_(*(and_(*stretch.where) for stretch in stretches))
+    else:
+        stretches = [] if by_few else [*_stretches(tx, reads, wanted, order, bare=not conditions)]
+        anywhere = and_(true(), *visible_to(reads))
     query = select(*_LISTED).where(*conditions)
-    if stretches:
-        pages = [select(order.applied(query.where(*where), cases.c, after, limit).subquery()) for where in stretches]
-        merged = union_all(*pages).subquery()
+    if stretches and not by_few:
+        pages = [_page(query, stretch, wanted, order, after, limit) for stretch in stretches]
+        merged = union(*(select(page.subquery()) for page in pages)).subquery()
         query = order.applied(select(merged), merged.c, after, limit)
     else:
-        query = order.applied(query.where(*visible_to(reads)), cases.c, after, limit)
+        query = order.applied(query.where(anywhere), cases.c, after, limit)
     rows = [dict(row) for row in tx.connection.execute(query).mappings()]
     return [{**row, "key": order.key_of(row)} for row in rows]
 
 
-def _stretches(
-    tx: CoreTransaction, reads: Reads, wanted: Filter, order: Order, *, bare: bool
-) -> list[list[ColumnElement[bool]]]:
+def _page(
+    query: Select[Any], stretch: Stretch, wanted: Filter, order: Order, after: str, limit: int
+) -> Select[Any]:  # fmt: skip
+    """The first rows of one stretch, in order."""
+    query = query.where(*stretch.where, *_opened(stretch.city, wanted))
+    if not stretch.few:
+        return order.applied(query, cases.c, after, limit)
+    fenced = query.offset(0).subquery()  # the order must not choose the index
+    return order.applied(select(fenced), fenced.c, after, limit)
+
+
+def _opened(city: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Bounds for the index on ids, which begin with city and day; the day itself is compared as well."""
+    since, until = wanted.opened_since, wanted.opened_until
+    if city and since and _FIRST_DAY <= since <= _LAST_DAY:
+        yield cases.c.id >= f"{city}-{since:%y%m%d}"
+    if city and until and _FIRST_DAY <= until < _LAST_DAY:
+        yield cases.c.id < f"{city}-{until + timedelta(days=1):%y%m%d}"
+
+
+def _stretches(tx: CoreTransaction, reads: Reads, wanted: Filter, order: Order, *, bare: bool) -> Iterator[Stretch]:
     """Stretches of an index, each in order, that together hold what may be seen; none where one walk does.
 
     The index on changes begins with the city, the one on ids with city and kind: the first rows of each stretch are
@@ -85,19 +125,16 @@ def _stretches(
     """
     if reads.everything:
         if bare and order.column == "id":
-            return []
+            return
         cities = [wanted.city] if wanted.city else _cities(tx)
     else:
         cities = [reads.city] if reads.city and wanted.city in ("", reads.city) else []
     kinds: list[str] = [*_several(wanted.kind or [*CaseKind])]
-    found: list[list[ColumnElement[bool]]] = [
-        [cases.c.city == city, *here]
-        for city in cities
-        for here in ([[]] if order.column != "id" else [[cases.c.kind == kind] for kind in kinds])
-    ]
-    if found and reads.uscc:  # who belongs to an office and to an operator
-        found.append([cases.c.uscc == reads.uscc, cases.c.city != reads.city])
-    return found
+    for city in cities:
+        here = [[]] if order.column != "id" else [[cases.c.kind == kind] for kind in kinds]
+        yield from (Stretch([cases.c.city == city, *one], city) for one in here)
+    if cities and reads.uscc:  # who belongs to an office and to an operator
+        yield Stretch([cases.c.uscc == reads.uscc, cases.c.city != reads.city])
 
 
 def _cities(tx: CoreTransaction) -> list[str]:
@@ -127,6 +164,10 @@ def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
     ]
     if wanted.changed_since is not None:
         conditions.append(cases.c.changed_at >= wanted.changed_since)
+    if wanted.opened_since is not None:  # nothing changes before it is opened: the index on changes is of use too
+        conditions += [cases.c.opened_on >= wanted.opened_since, cases.c.changed_at >= start_of(wanted.opened_since)]
+    if wanted.opened_until is not None:
+        conditions.append(cases.c.opened_on <= wanted.opened_until)
     return conditions
 
 
@@ -134,29 +175,61 @@ def _several(value: str | Collection[str]) -> list[str]:
     return [value] if isinstance(value, str) else [*value]
 
 
-def _found_by(tx: CoreTransaction, text: str) -> tuple[ColumnElement[bool], bool]:
-    """By the operator, looked up among operators; or by the case's id, where the text could be the beginning of one.
+def _found_by(tx: CoreTransaction, reads: Reads, text: str, order: Order) -> tuple[ColumnElement[bool], bool]:
+    """By the case's id, the operator's code, or a part of its name.
+
+    Where the reader may see a case whose id or code begins with the text, and it has a digit, it is meant as one:
+    names are looked through only otherwise, for that takes a look at every operator.
 
     Returns:
-        The condition, and whether few operators answer to the text.
+        The condition, and whether what answers to it is better sorted than looked for in order.
     """
-    name, code = organisations.c.name, organisations.c.uscc
+    numbered, coded = _beginning_of_id(text), _beginning_of_code(text)
+    numbered = [one for one in numbered if _sees(tx, reads, one)]
+    if any(letter.isdigit() for letter in text):
+        theirs, few = _of_operators(tx, coded) if coded else ([], True)
+        theirs = [one for one in theirs if _sees(tx, reads, one)]
+        if theirs or numbered:
+            # In order of id those that begin alike are one stretch of the index.
+            return or_(*theirs, *numbered), few and (bool(theirs) or order.column != "id")
+    name = organisations.c.name
     # Folding costs as much as comparing; Chinese has no capitals.
     named = (
         name.contains(text, autoescape=True) if text.lower() == text.upper() else name.icontains(text, autoescape=True)
     )
-    coded = [code.startswith(text.upper(), autoescape=True)] if _LIKE_A_CODE.fullmatch(text) else []
-    known = select(code).where(or_(named, *coded))
+    theirs, few = _of_operators(tx, [named, *coded])
+    return or_(false(), *theirs, *numbered), few
+
+
+def _sees(tx: CoreTransaction, reads: Reads, condition: ColumnElement[bool]) -> bool:
+    """Whether there is such a case to be seen; what the condition finds is looked at, not what may be seen."""
+    found = select(cases.c.id, cases.c.city, cases.c.uscc).where(condition).offset(0).subquery()
+    query = select(found.c.id).where(*visible_to(reads, found)).limit(1)
+    return tx.connection.execute(query).first() is not None
+
+
+def _of_operators(tx: CoreTransaction, wanted: list[ColumnElement[bool]]) -> tuple[list[ColumnElement[bool]], bool]:
+    """Cases of operators for which any of *wanted* holds, no condition where there are none; and whether few are."""
+    known = select(organisations.c.uscc).where(or_(*wanted))
     operators = [row[0] for row in tx.connection.execute(known.limit(_FEW + 1))]
     few = len(operators) <= _FEW
     # Many are left to the database: it then looks at the cases in order instead of at each operator's.
-    found: list[ColumnElement[bool]] = [cases.c.uscc.in_(operators if few else known)]
+    return [cases.c.uscc.in_(operators if few else known)] if operators else [], few
+
+
+def _beginning_of_code(text: str) -> list[ColumnElement[bool]]:
+    code, start = organisations.c.uscc, text.upper()
+    return [_begins(code, start, start + "Z" * _LONGEST_CODE)] if _LIKE_A_CODE.fullmatch(text) else []
+
+
+def _beginning_of_id(text: str) -> list[ColumnElement[bool]]:
     start = text.lower()
-    if _LIKE_AN_ID.fullmatch(start):
-        # The bounds are for the index, which knows nothing of patterns where the database sorts by language.
-        last = start + "z" * _LONGEST_ID
-        found.append(and_(cases.c.id >= start, cases.c.id <= last, cases.c.id.startswith(start, autoescape=True)))
-    return or_(*found), few
+    return [_begins(cases.c.id, start, start + "z" * _LONGEST_ID)] if _LIKE_AN_ID.fullmatch(start) else []
+
+
+def _begins(column: Column[str], start: str, last: str) -> ColumnElement[bool]:
+    """The bounds are for the index, which knows nothing of patterns where the database sorts by language."""
+    return and_(column >= start, column <= last, column.startswith(start, autoescape=True))
 
 
 def rows_of(tx: CoreTransaction, case_ids: Collection[str]) -> list[dict[str, Any]]:

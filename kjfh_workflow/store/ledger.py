@@ -18,7 +18,7 @@ from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared, named
-from kjfh_workflow.store.schema import cases, ledger
+from kjfh_workflow.store.schema import cases, history, ledger
 
 _COLUMNS = tuple(column for column in ledger.columns if column.name != "id")
 _ADD = Prepared(insert(ledger).values({column.name: bindparam(column.name) for column in _COLUMNS}))
@@ -58,8 +58,9 @@ def current(
 ) -> Iterator[dict[str, Any]]:
     """How each award stands that may be seen: its newest row, in order of city, case and award.
 
-    Beside its columns a row has ``yuan`` (exact), ``detail`` as a table, ``name``, ``type``, ``policy`` and
-    ``township`` of its case, and ``approved_on``, the day of the last approval, None while it is not approved.
+    Beside its columns a row has ``yuan`` (exact), ``detail`` as a table; ``name``, ``type``, ``policy`` and
+    ``township`` of its case; ``approver``, the name of whoever has approved it; and ``approved_on``, the day of the
+    last approval, None while it is not approved.
 
     Args:
         tx: one moment.
@@ -83,7 +84,13 @@ def current(
         [*conditions, ledger.c.status == AwardStatus.APPROVED], func.max(ledger.c.legal_on).label("day")
     ).subquery()
     query = (
-        select(*_COLUMNS, cases.c.name, cases.c.type, cases.c.policy, approval.c.day.label("approved_on"))
+        select(
+            *_COLUMNS,
+            cases.c.name,
+            cases.c.type,
+            cases.c.policy,
+            approval.c.day.label("approved_on"),
+        )
         .join(
             last,
             and_(
@@ -98,18 +105,19 @@ def current(
         .execution_options(yield_per=_BATCH)
     )
     theirs = query.with_only_columns(ledger.c.case_id) if limit else select(ledger.c.case_id).where(*conditions)
-    townships = _townships(tx, theirs)
+    townships, approvers = _townships(tx, theirs), _approvers(tx, theirs)
     for row in tx.connection.execute(query).mappings():
-        found = _read({**row, "township": townships[row["case_id"]]})
+        found = _named({**row, "township": townships[row["case_id"]]}, approvers)
         if found["status"] not in (AwardStatus.APPROVED, AwardStatus.PAID, AwardStatus.REVERSED):
             found["approved_on"] = None
         yield found
 
 
 def history_of(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
-    """Every change of a case's awards, oldest first; with ``yuan`` and ``detail`` as in ``current``."""
+    """Every change of a case's awards, oldest first; with ``yuan``, ``detail`` and ``approver`` as in ``current``."""
     query = select(*_COLUMNS).where(ledger.c.case_id == case_id).order_by(ledger.c.version, *_ORDER)
-    return [_read(dict(row)) for row in tx.connection.execute(query).mappings()]
+    approvers = _approvers(tx, select(ledger.c.case_id).where(ledger.c.case_id == case_id))
+    return [_named(dict(row), approvers) for row in tx.connection.execute(query).mappings()]
 
 
 def all_rows(tx: CoreTransaction) -> Iterator[dict[str, Any]]:
@@ -145,6 +153,23 @@ def _townships(tx: CoreTransaction, theirs: Select[tuple[str]]) -> dict[str, str
         .execution_options(yield_per=_BATCH)
     )
     return {row.id: str(canonical.loads(row.memory).get("township", "")) for row in tx.connection.execute(query)}
+
+
+def _approvers(tx: CoreTransaction, theirs: Select[tuple[str]]) -> dict[tuple[str, str, str], str]:
+    """(case, award, id) → the name under which somebody approved an award, which remembers only the id."""
+    query = (
+        select(history.c.case_id, ledger.c.award, history.c.actor, history.c.actor_name)
+        .join(ledger, and_(ledger.c.case_id == history.c.case_id, ledger.c.version == history.c.version))
+        .where(ledger.c.status == AwardStatus.APPROVED, ledger.c.case_id.in_(theirs.subquery().select()))
+        .order_by(history.c.position)
+    )
+    return {(row.case_id, row.award, row.actor): row.actor_name for row in tx.connection.execute(query)}
+
+
+def _named(row: dict[str, Any], approvers: Mapping[tuple[str, str, str], str]) -> dict[str, Any]:
+    found = _read(row)
+    by = found["detail"].get("approved_by", "")
+    return found | {"approver": approvers.get((found["case_id"], found["award"], by), "")}
 
 
 def _read(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, insert, select
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.database import Clash, CoreTransaction, Transaction
+from kjfh_workflow.store.paging import NOTICE, check_key
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.schema import cases, letters, notices
 
@@ -61,7 +62,11 @@ def find_notices(
     """Notices that may be seen, without their text, in order of id, from the one behind *after* on.
 
     An operator sees what was written to it; what goes to the offices' roles is theirs.
+
+    Raises:
+        InputError: if *after* cannot be a notice's id.
     """
+    check_key(after, NOTICE)
     columns = (
         notices.c.id, notices.c.case_id, notices.c.city, notices.c.notice, notices.c.role, notices.c.number,
         notices.c.title, notices.c.subject, notices.c.queued_at, letters.c.sha256.label("letter_sha256"),

@@ -151,6 +151,15 @@ def _served_on() -> ColumnElement[date | None]:
     )
 
 
+def _read_at() -> ColumnElement[datetime | None]:
+    """The instant at which an operator first opened a notice in its inbox."""
+    return (
+        select(func.min(services.c.recorded_at))
+        .where(services.c.notice_id == notices.c.id, services.c.how == services_of.READ)
+        .scalar_subquery()
+    )
+
+
 def _trouble(configured: Iterable[str], now: datetime) -> ColumnElement[str | None]:
     unrouted = outbox.c.routed_at.is_(None)
     queued = deliveries.c.state == State.QUEUED
@@ -268,7 +277,7 @@ def inbox(
     after: str = "",
     limit: int = 200,
 ) -> list[dict[str, Any]]:
-    """The notices addressed to a city's roles or to an operator, newest first, with the day they were first served.
+    """The notices addressed to a city's roles or to an operator, newest first; when first served, and when read.
 
     Raises:
         InputError: if *after*, behind which to go on, is none of them.
@@ -276,7 +285,7 @@ def inbox(
     to_roles = and_(notices.c.uscc.is_(None), notices.c.city == city, notices.c.role.in_([*roles]))
     addressed = or_(to_roles, notices.c.uscc == uscc if uscc else false())
     query = (
-        select(notices, cases.c.policy, _served_on().label("served_on"))
+        select(notices, cases.c.policy, _served_on().label("served_on"), _read_at().label("read_at"))
         .join(cases, cases.c.id == notices.c.case_id)
         .where(addressed)
         .where(notices.c.id == notice_id if notice_id else true())

@@ -19,8 +19,31 @@ from kjfh_workflow.errors import InputError, Problem
 #: Keys of this program's own; ids of rows have no full stop.
 _MARK = "k."
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: What the keys of the several lists are made of. None of them is looser than it must be: behind a key of another list
+#: there may be nothing, and who reads page by page would believe that it has everything.
+CASE = r"[A-Za-z0-9_-]{1,50}-\d{6}-[a-z0-9]{6}"
+NOTICE = rf"{CASE}/[1-9]\d{{0,8}}/[1-9]\d{{0,5}}"
+DAY = r"\d{4}-\d{2}-\d{2}"
+NAME = r"[a-z][a-z0-9_]{0,63}"
+AWARD = rf"{NAME}/\d{{4}}/\d{{1,3}}(?:/{NAME})?"
+NUMBER = r"[1-9]\d{0,18}"
+_NO_KEY = "this is no key that a page of this list has given"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+
+
+def check_key(after: str, shape: str) -> None:
+    """Whether a key may be one of a list; that its row is gone since does not matter.
+
+    Args:
+        after: the key; empty for the beginning.
+        shape: a pattern of this module's.
+
+    Raises:
+        InputError: for what such a list cannot have given.
+    """
+    if after and not re.fullmatch(shape, after, re.ASCII):
+        raise _unusable(_NO_KEY)
 
 
 class Order(NamedTuple):
@@ -70,20 +93,19 @@ class Order(NamedTuple):
             InputError: for what is no key, or one of another order.
         """
         if not after.startswith(_MARK):
-            if self.column == "id" and _PLAIN.fullmatch(after):
-                return [after]
-            raise _unusable("this is no key that a page has given")
+            check_key(after, CASE if self.column == "id" else "")
+            return [after]
         try:
             text = after.removeprefix(_MARK)
             name, row_id, *instant = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             place = [*(_EPOCH + number * _TICK for number in instant), row_id]
             good = _PLAIN.fullmatch(row_id) and all(type(number) is int for number in instant)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unusable("this is no key that a page has given") from error
+            raise _unusable(_NO_KEY) from error
         if name != self.name:
             raise _unusable(f"this key belongs to a list sorted by {str(name)[:20]!r}, not by {self.name!r}")
         if not good or len(place) != 1 + (self.column != "id"):
-            raise _unusable("this is no key that a page has given")
+            raise _unusable(_NO_KEY)
         return place
 
 

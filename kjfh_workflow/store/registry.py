@@ -178,6 +178,11 @@ def notices_of(tx: CoreTransaction, case_id: str) -> list[dict[str, Any]]:
     return [named(notices.columns, row) for row in tx.fetch_all(_NOTICES_OF, case_id=case_id)]
 
 
+def hold_confirmations(tx: CoreTransaction) -> None:
+    """Nobody else confirms anything until the transaction ends."""
+    tx.alone_with(confirmations)
+
+
 def add_confirmation(tx: CoreTransaction, values: Mapping[str, Any]) -> None:
     """Record that the bureau has confirmed a provision: city, policy, key, confirmed_by, confirmed_on, …"""
     tx.connection.execute(insert(confirmations).values(**values))

@@ -19,5 +19,8 @@ _USED = Prepared(
 
 
 def is_used(tx: Transaction, request_id: str) -> bool:
-    """Whether any act, round, entry of the integrity list or attachment came of it."""
+    """Whether any act, round, entry of the integrity list or attachment came of it.
+
+    To be asked before what it was: the same request may be committed by a twin between the two questions.
+    """
     return tx.fetch(_USED, request_id=request_id) is not None

@@ -61,6 +61,13 @@ _MEMBERS = (
 )
 _READ_MEMBERS = Prepared(_MEMBERS)
 _LOCK_MEMBERS = Prepared(_MEMBERS.with_for_update(of=[cases]))
+_LOCK_VERSIONS = Prepared(
+    select(cases.c.id, cases.c.version)
+    .join(roster, roster.c.case_id == cases.c.id)
+    .where(roster.c.city == bindparam("city"), roster.c.year == bindparam("year"))
+    .order_by(cases.c.id)
+    .with_for_update(of=[cases])
+)
 
 
 def add(tx: Transaction, values: Mapping[str, Any]) -> None:
@@ -109,6 +116,11 @@ def members(tx: Transaction, city: str, year: int, after: str, at_most: int, *, 
     """The incubators on a round's roster behind *after*, by id; with *lock* held until the transaction ends."""
     statement = _LOCK_MEMBERS if lock else _READ_MEMBERS
     return [case_of(row) for row in tx.fetch_all(statement, city=city, year=year, after=after, at_most=at_most)]
+
+
+def held_versions(tx: Transaction, city: str, year: int) -> list[tuple[str, int]]:
+    """Id and version of each incubator on a round's roster, by id, all locked until the transaction ends."""
+    return [(row[0], row[1]) for row in tx.fetch_all(_LOCK_VERSIONS, city=city, year=year)]
 
 
 def roster_of(tx: CoreTransaction, city: str, year: int) -> list[str]:

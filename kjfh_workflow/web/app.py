@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 
 from kjfh_workflow import __version__
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.rules.case import Actor
-from kjfh_workflow.web import problems
+from kjfh_workflow.web import contract, problems
+from kjfh_workflow.web.bodies import Bodies
 from kjfh_workflow.web.metrics import Metrics
-from kjfh_workflow.web.problems import ProblemAnswer
 from kjfh_workflow.web.routes import ROUTERS, files
 from kjfh_workflow.web.settings import Settings
 from kjfh_workflow.web.traffic import Traffic
@@ -30,6 +30,7 @@ Cases of a science and technology bureau: incubators (孵化器) and makerspaces
 * What is refused changes nothing, and names every reason with its article: `application/problem+json`.
 * Everything is shown and done as far as city, role and ownership allow. What is not yours to see is not there: 404.
 * Lists go on behind a key: give `next` of one page as `after` of the following.
+* A parameter that an operation does not know is refused (422): a misspelt filter would list everything.
 * Dates are `YYYY-MM-DD` in Shanghai; instants carry their offset; sums are decimal texts in yuan.
 """
 
@@ -56,37 +57,24 @@ def create_app(workflow: Workflow, authenticate: Authenticate, settings: Setting
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the address would be made of what the caller says our name is
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
+        dependencies=[Depends(contract.only_known_parameters)],
     )
     app.state.workflow = workflow
     app.state.authenticate = authenticate
     app.state.settings = settings
-    app.state.metrics = Metrics(workflow)
+    app.state.metrics = Metrics()
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
-    _document_problems(app)
+    contract.document(app)
     app.add_middleware(
         Traffic,
-        body_bytes=settings.body_bytes,
+        bodies=Bodies(settings.body_bytes, settings.threads * settings.body_bytes),
         streaming=files.takes_stream,
         watch=app.state.metrics.watch,
     )
     return app
-
-
-def _document_problems(app: FastAPI) -> None:
-    """Put the problem's schema, which every route refers to, into the document."""
-    plain = app.openapi
-
-    def with_problems() -> dict[str, object]:
-        if app.openapi_schema is None:
-            found = plain()
-            schema = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
-            found["components"]["schemas"].update(schema.pop("$defs", {}))
-            found["components"]["schemas"]["ProblemAnswer"] = schema
-        return app.openapi_schema or {}
-
-    app.openapi = with_problems  # type: ignore[method-assign]

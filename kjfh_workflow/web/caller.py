@@ -20,6 +20,8 @@ from kjfh_workflow.web.problems import Malformed
 #: Only for the document: the token itself is read by ``authenticate``, so that a host may bring its own.
 _BEARER = HTTPBearer(auto_error=False, description="A token signed by the intranet; see docs/embedding.md.")
 _VERSION = re.compile(r'(?:W/)?"(\d{1,9})"')
+_TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
+_A_TAG = f'"{"9f86d081" * 8}"'
 
 
 def _workflow(request: Request) -> Workflow:
@@ -47,11 +49,28 @@ def _expected_version(
     return int(found[1])
 
 
+def _expected_tag(
+    if_match: Annotated[
+        str | None,
+        Header(description="The ETag of the round as it was read: the act is refused if a report or a grade in it has "
+                           "changed since.", examples=[_A_TAG]),
+    ] = None,
+) -> str | None:  # fmt: skip
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _TAG.fullmatch(if_match.strip())
+    if found is None:
+        raise Malformed("If-Match", "must be one ETag of a round, as GET of it gave it")
+    return found[1]
+
+
 #: Who asks, as the intranet says.
 Caller = Annotated[Actor, Depends(_caller)]
 Desk = Annotated[Workflow, Depends(_workflow)]
 #: The version of the case that the caller has seen; None where it does not say.
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
+#: The tag of the round that the caller has seen; None where it does not say.
+ExpectedTag = Annotated[str | None, Depends(_expected_tag)]
 #: The caller's own id of this request.
 RequestKey = Annotated[
     str | None,
@@ -66,8 +85,8 @@ RequestKey = Annotated[
 ]
 
 
-def etag(version: int) -> str:
-    """The ETag of a case at a version."""
+def etag(version: int | str) -> str:
+    """The ETag of a case at a version, or of a round with a tag."""
     return f'"{version}"'
 
 

@@ -6,6 +6,7 @@ Only for this machine: what comes from elsewhere, or through a proxy, is turned 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,8 +26,12 @@ _KEY_SET = "jwks.json"
 _SECONDS = 12 * 3600
 #: An operator that exists nowhere, with a code that could.
 _USCC, _OPERATOR = "91330281MA2B00001P", "试用企业"
-#: Whoever has one of these has not asked us himself.
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+#: Whoever has one of these has not asked us himself; nor has who has anything that begins with ``x-forwarded-``.
+_FORWARDED = (
+    b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip", b"cf-connecting-ip",
+    b"x-original-forwarded-for",
+)  # fmt: skip
+_PORT = re.compile(r":\d+$")
 
 
 def believing(settings: Settings, folder: Path) -> Settings:
@@ -80,10 +85,16 @@ class OnlyFromHere:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through."""
-        if scope["type"] != "lifespan":
-            host = (scope.get("client") or ("", 0))[0]
-            if not is_loopback(host) or any(name in _FORWARDED for name, _ in scope["headers"]):
-                refused = NotAuthorised([Refusal("not_authorised", "试用模式（--dev）只接受本机的请求")])
-                await answer(problem_of(refused, ""))(scope, receive, send)
-                return
+        if scope["type"] != "lifespan" and not _from_here(scope):
+            refused = NotAuthorised([Refusal("not_authorised", "试用模式（--dev）只接受本机的请求")])
+            await answer(problem_of(refused, ""))(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+
+def _from_here(scope: Scope) -> bool:
+    """Whether a program of this machine asks this machine: no proxy, no stranger's page by a name of its own."""
+    headers = dict(scope["headers"])
+    proxied = any(name in _FORWARDED or name.startswith(b"x-forwarded-") for name in headers)
+    asked = _PORT.sub("", headers.get(b"host", b"").decode("latin-1")).strip("[]")
+    return is_loopback((scope.get("client") or ("", 0))[0]) and is_loopback(asked) and not proxied

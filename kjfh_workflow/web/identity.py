@@ -64,10 +64,12 @@ def actor_of(claims: Mapping[str, Any], settings: Settings, identity: str | None
     identity = identity or _id_of(claims, settings)
     name = _text(_claim(claims, places.name)) or ""
     if name and not _is_visible(name):
-        raise NotAuthenticated(f"the token's claim {places.name!r} is no name: {_VISIBLE}")
+        raise NotAuthenticated(f"the token's claim {places.name!r} is no name: {_VISIBLE}", "bad_name")
     roles = _roles(_claim(claims, places.roles), settings.roles)
     if not roles:
-        raise NotAuthorised([Refusal("not_authorised", "统一认证没有给您本系统的任何角色，请联系系统管理员")])
+        raise NotAuthorised(
+            [Refusal("not_authorised", "统一认证没有给您本系统的任何角色，请联系系统管理员", field=places.roles)]
+        )
     city = _city(_claim(claims, places.city), settings)
     code = _code(_claim(claims, places.uscc), places.uscc) if Role.APPLICANT in roles else ""
     return Actor.of(identity, roles, city, name=name, uscc=code)
@@ -79,9 +81,9 @@ def _id_of(claims: Mapping[str, Any], settings: Settings) -> str:
         found = str(found)
     identity = _text(found)
     if identity is None or not _is_visible(identity):
-        raise NotAuthenticated(f"the token's claim {settings.claims.id!r} is no id: {_VISIBLE}")
+        raise NotAuthenticated(f"the token's claim {settings.claims.id!r} is no id: {_VISIBLE}", "bad_id")
     if identity.startswith(SIGNATURES):
-        raise NotAuthenticated(f"the token's claim {settings.claims.id!r} begins like the id of no person")
+        raise NotAuthenticated(f"the token's claim {settings.claims.id!r} begins like the id of no person", "bad_id")
     return identity
 
 
@@ -111,24 +113,28 @@ def _roles(found: Any, known: Mapping[str, str]) -> list[str]:
 
 
 def _city(found: Any, settings: Settings) -> str:
-    word = _text(found)
+    word, place = _text(found), settings.claims.city
     if word is None and found in (None, "", []) and settings.city is not None:
         return settings.city
     if word is None or not _is_visible(word):
-        raise NotAuthenticated(f"the token's claim {settings.claims.city!r} names no city")
+        raise NotAuthenticated(f"the token's claim {place!r} names no city", "bad_city")
     if settings.cities and word not in settings.cities:
-        raise NotAuthorised([Refusal("not_authorised", "统一认证给您的地区不在本系统中，请联系系统管理员")])
+        raise NotAuthorised(
+            [Refusal("not_authorised", "统一认证给您的地区不在本系统中，请联系系统管理员", field=place)]
+        )
     return settings.cities.get(word, word)
 
 
 def _code(found: Any, place: str) -> str:
     word = _text(found)
     if word is None:
-        raise NotAuthenticated(f"an applicant's token names the operator's code (统一社会信用代码) in {place!r}")
+        raise NotAuthenticated(
+            f"an applicant's token names the operator's code (统一社会信用代码) in {place!r}", "bad_code"
+        )
     try:
         return check_uscc(word)
     except ValueError:
-        raise NotAuthenticated(f"the token's claim {place!r} is no valid 统一社会信用代码") from None
+        raise NotAuthenticated(f"the token's claim {place!r} is no valid 统一社会信用代码", "bad_code") from None
 
 
 def _is_visible(text: str) -> bool:

@@ -110,15 +110,19 @@ class Keys:
             # Who has keys does not wait for a thread that is reading already.
             self._once(self._is_due, wait=self._known is None)
         if (found := self._look(key_id, algorithm)) is None:
-            self._once(self._may_ask, wait=True)
+            self._once(self._may_ask)
             found = self._look(key_id, algorithm)
         if found is not None:
             return found
         if self._failure or not self._known:
             raise Unavailable("the issuer's keys cannot be read at present, so nobody knows whose token this is")
         if key_id is None:
-            raise NotAuthenticated("the token names no key (kid), and the issuer has none or several that would fit")
-        raise NotAuthenticated("the token is signed with a key that is none of the issuer's for this algorithm")
+            raise NotAuthenticated(
+                "the token names no key (kid), and the issuer has none or several that would fit", "unknown_key"
+            )
+        raise NotAuthenticated(
+            "the token is signed with a key that is none of the issuer's for this algorithm", "unknown_key"
+        )
 
     def _look(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         known = self._known or {}
@@ -143,9 +147,14 @@ class Keys:
         """Whether the last asking is long enough ago: strangers' tokens must not become a storm on the intranet."""
         return self._attempted is None or self._clock() - self._attempted >= PAUSE
 
-    def _once(self, wanted: Callable[[], bool], *, wait: bool) -> None:
-        """Read, unless another thread has done so meanwhile."""
-        if self._reading.acquire(timeout=2 * _SECONDS) if wait else self._reading.acquire(blocking=False):
+    def _once(self, wanted: Callable[[], bool], *, wait: bool = True) -> None:
+        """Read, unless another thread has done so meanwhile.
+
+        While the source fails only the one that asks it waits: it may hang, and strangers' tokens must not take
+        every thread with it.
+        """
+        patience = 2 * _SECONDS if wait and not self._failure else 0
+        if self._reading.acquire(timeout=patience):
             try:
                 if wanted():
                     self._read()

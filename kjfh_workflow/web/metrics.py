@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kjfh_workflow.casework.workflow import Workflow
+from kjfh_workflow.store.figures import Figures
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -23,8 +23,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class Metrics:
     """The counters of one service."""
 
-    def __init__(self, workflow: Workflow) -> None:
-        self._waiting = _Waiting(workflow)
+    def __init__(self) -> None:
         self._registry = own = CollectorRegistry()
         self._requests = Counter("kjfh_requests", "Requests answered.", ("method", "route", "status"), registry=own)
         self._seconds = Histogram(
@@ -46,34 +45,26 @@ class Metrics:
         if event:
             self._acts.labels(event).inc()
 
-    def page(self) -> bytes:
-        """Everything, in the text format of Prometheus.
-
-        Raises:
-            Unavailable: if the database is gone.
-        """
+    def page(self, figures: Figures) -> bytes:
+        """Everything, in the text format of Prometheus; *figures* are what waits in the database."""
         registry = self._registry
         if os.environ.get(_SHARED):
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         waiting = CollectorRegistry()
-        waiting.register(self._waiting)
+        waiting.register(_Waiting(figures))
         return generate_latest(registry) + generate_latest(waiting)
 
 
 class _Waiting(Collector):
-    """What waits in the database, asked when somebody looks."""
+    """What waits in the database."""
 
-    def __init__(self, workflow: Workflow) -> None:
-        self._workflow = workflow
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing ahead of time: registering asks nothing of the database."""
-        return iter(())
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges."""
-        found = self._workflow.figures()
+        found = self._figures
         for name, help_, value in (
             ("kjfh_alarms_due", "Deadlines whose time has come and that have not been enforced yet.", found.alarms_due),
             ("kjfh_alarms_failing", "Deadlines that could not be enforced.", found.alarms_failing),

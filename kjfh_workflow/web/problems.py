@@ -9,30 +9,39 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from kjfh_workflow import errors
+from kjfh_workflow.policy.wording import short
 
 _log = logging.getLogger(__name__)
 #: Seconds after which it is worth asking again.
 _RETRY_AFTER = "2"
+#: Of a body that is wrong in many places so many are told.
+_MOST_PLACES = 200
+#: Where a token was sent; where none was, the answer only says that one is needed (RFC 6750, 3.1).
+_NOT_BELIEVED = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 MEDIA_TYPE = "application/problem+json"
 
 
 class Malformed(errors.WorkflowError):
     """The request cannot be read."""
 
-    def __init__(self, place: str, message: str) -> None:
+    def __init__(self, place: str, message: str, *more: errors.Problem) -> None:
         super().__init__(f"{place}: {message}")
-        self.problems = (errors.Problem(place, "", message),)
+        self.problems = (errors.Problem(place, "", message), *more)
 
 
 class TooLarge(errors.WorkflowError):
     """The request's body is larger than this service takes."""
+
+
+class TooSlow(errors.WorkflowError):
+    """The request's body has not come in time."""
 
 
 class WrongType(errors.WorkflowError):
@@ -66,6 +75,7 @@ class ProblemAnswer(BaseModel):
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (Malformed, HTTPStatus.UNPROCESSABLE_ENTITY),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (WrongType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (errors.NotAuthenticated, HTTPStatus.UNAUTHORIZED),
     (errors.NotAuthorised, HTTPStatus.FORBIDDEN),
@@ -108,7 +118,7 @@ def answer(problem: ProblemAnswer, headers: dict[str, str] | None = None) -> JSO
     """The response that carries a problem."""
     more = dict(headers or {})
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        more["WWW-Authenticate"] = "Bearer"
+        more.setdefault("WWW-Authenticate", "Bearer")
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         more["Retry-After"] = _RETRY_AFTER
     return JSONResponse(problem.model_dump(), problem.status, more, MEDIA_TYPE)
@@ -142,24 +152,29 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
         _log.warning("%s", error)  # where the database is, and why it is away, is not the client's business
         problem.detail = f"{problem.title} Repeat the request under the same Idempotency-Key."
     request.state.problem = problem
-    return answer(problem)
+    request.state.why = error.reason if isinstance(error, errors.NotAuthenticated) else ""
+    sent = request.headers.get("authorization", "").lower().startswith("bearer ")
+    return answer(problem, _NOT_BELIEVED if problem.status == HTTPStatus.UNAUTHORIZED and sent else None)
 
 
 def _unreadable(request: Request, error: Exception) -> JSONResponse:
     """Paths, parameters and bodies that are not what the document says; values are not repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for nothing else)
-    places = [(".".join(str(part) for part in found["loc"]), found["msg"]) for found in error.errors()]
-    problem = problem_of(Malformed(*places[0]), instance_of(request))
-    problem.problems = [f"{place}: {message}" for place, message in places]
-    request.state.problem = problem
-    return answer(problem)
+    places = [(".".join(short(part) for part in found["loc"]), found["msg"]) for found in error.errors()[:_MOST_PLACES]]
+    first, *more = places
+    return _ours(request, Malformed(*first, *(errors.Problem(place, "", message) for place, message in more)))
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
-    """Unknown paths and methods."""
+def _http(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods; OPTIONS is told the methods of the path."""
     assert isinstance(error, HTTPException)  # noqa: S101  (registered for nothing else)
     if error.status_code == HTTPStatus.BAD_REQUEST:  # a body in another encoding than it says
         return _ours(request, Malformed("body", str(error.detail)))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted({"OPTIONS", *headers["Allow"].split(", "), *_methods_of(request)}))
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     phrase = HTTPStatus(error.status_code).phrase
     problem = ProblemAnswer(
         type=f"urn:kjfh:problem:{phrase.lower().replace(' ', '-')}",
@@ -169,7 +184,13 @@ def _http(request: Request, error: Exception) -> JSONResponse:
         instance=instance_of(request),
     )
     request.state.problem = problem
-    return answer(problem, dict(error.headers or {}))
+    return answer(problem, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Every documented method of the path that was asked for; the framework names those of one route only."""
+    path = getattr(request.scope.get("route"), "path_format", "")
+    return [method.upper() for method in request.app.openapi()["paths"].get(path, ())]
 
 
 def _unknown(request: Request, error: Exception) -> JSONResponse:

@@ -22,15 +22,20 @@ _CREDENTIALS = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9\-_]+\.[A-Za-z0-
 #: An issuer signs other things with the same keys (logout tokens, security events), which log nobody on.
 _TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
 _TIMES = ("exp", "nbf", "iat")
-#: From the special to the general. PyJWT's own words are not passed on: they may quote the token.
-_WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (jwt.ExpiredSignatureError, "the token has expired"),
-    (jwt.ImmatureSignatureError, "the token is not valid yet (nbf, iat); if it is new, the two clocks differ"),
-    (jwt.InvalidAudienceError, "the token is meant for another service (aud)"),
-    (jwt.InvalidIssuerError, "the token is another issuer's (iss)"),
-    (jwt.InvalidAlgorithmError, "the token's algorithm does not fit its key"),
-    (jwt.InvalidSignatureError, "the token's signature is wrong"),
-    (jwt.InvalidTokenError, "the token cannot be read"),
+_UNREADABLE = ("unreadable", "the token cannot be read")
+#: From the special to the general: reason and words. PyJWT's own words are not passed on: they may quote the token.
+_WORDS: tuple[tuple[type[Exception], str, str], ...] = (
+    (jwt.ExpiredSignatureError, "expired", "the token has expired"),
+    (
+        jwt.ImmatureSignatureError,
+        "not_yet_valid",
+        "the token is not valid yet (nbf, iat); if it is new, the two clocks differ",
+    ),
+    (jwt.InvalidAudienceError, "wrong_audience", "the token is meant for another service (aud)"),
+    (jwt.InvalidIssuerError, "wrong_issuer", "the token is another issuer's (iss)"),
+    (jwt.InvalidAlgorithmError, "wrong_algorithm", "the token's algorithm does not fit its key"),
+    (jwt.InvalidSignatureError, "bad_signature", "the token's signature is wrong"),
+    (jwt.InvalidTokenError, *_UNREADABLE),
 )
 
 
@@ -41,14 +46,16 @@ def bearer_token(headers: Sequence[str]) -> str:
         NotAuthenticated: if there is none, or anything but one ``Bearer`` token.
     """
     if not headers:
-        raise NotAuthenticated("no token: send `Authorization: Bearer …`")
+        raise NotAuthenticated("no token: send `Authorization: Bearer …`", "missing")
     if len(headers) > 1:
-        raise NotAuthenticated("more than one Authorization header")
+        raise NotAuthenticated("more than one Authorization header", "several_headers")
     if len(headers[0]) > _LONGEST:
-        raise NotAuthenticated(f"the token is longer than {_LONGEST:,} characters")
+        raise NotAuthenticated(f"the token is longer than {_LONGEST:,} characters", "too_long")
     found = _CREDENTIALS.fullmatch(headers[0])
     if found is None:
-        raise NotAuthenticated("the Authorization header is not `Bearer`, one blank and a signed token (JWT)")
+        raise NotAuthenticated(
+            "the Authorization header is not `Bearer`, one blank and a signed token (JWT)", "no_bearer"
+        )
     return found[1]
 
 
@@ -78,13 +85,15 @@ class Tokens:
                 options={"require": ["exp", "iss", "aud"]},
             )
         except jwt.MissingRequiredClaimError as error:
-            raise NotAuthenticated(f"the token says nothing about {error.claim}") from None
+            raise NotAuthenticated(f"the token says nothing about {error.claim}", "missing_claim") from None
         except jwt.PyJWTError as error:
-            words = next((words for kind, words in _WORDS if isinstance(error, kind)), "the token cannot be read")
-            raise NotAuthenticated(words) from None
+            reason, words = next(
+                ((reason, words) for kind, reason, words in _WORDS if isinstance(error, kind)), _UNREADABLE
+            )
+            raise NotAuthenticated(words, reason) from None
         for name in _TIMES:
             if not isinstance(claims.get(name, 0), int | float) or isinstance(claims.get(name), bool):
-                raise NotAuthenticated(f"the token's {name} is no number")
+                raise NotAuthenticated(f"the token's {name} is no number", "unreadable")
         return claims
 
     def _key(self, header: dict[str, Any]) -> jwt.PyJWK:
@@ -92,10 +101,12 @@ class Tokens:
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in self._settings.algorithms:
             taken = ", ".join(self._settings.algorithms)
-            raise NotAuthenticated(f"the token is not signed with an algorithm that is taken here: {taken}")
+            raise NotAuthenticated(
+                f"the token is not signed with an algorithm that is taken here: {taken}", "wrong_algorithm"
+            )
         kind = header.get("typ", "JWT")
         if not isinstance(kind, str) or kind.lower() not in _TYPES:
-            raise NotAuthenticated("the token is of a type that logs nobody on (typ)")
+            raise NotAuthenticated("the token is of a type that logs nobody on (typ)", "wrong_type")
         if key_id is not None and (not isinstance(key_id, str) or len(key_id) > _LONGEST_KEY_ID):
-            raise NotAuthenticated("the token names its key (kid) in no way that can be read")
+            raise NotAuthenticated("the token names its key (kid) in no way that can be read", "unreadable")
         return self._keys.find(key_id, str(algorithm))

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
+
+from pydantic import Field, StringConstraints
 
 from kjfh_workflow.errors import DeliveryFailed
 from kjfh_workflow.notices.channels.message import Message
@@ -22,6 +24,10 @@ from kjfh_workflow.notices.channels.settings import Fault, Settings, Surrounding
 
 #: They write whole addresses into the log, and with them the robot's key.
 _TALKATIVE = ("apprise", "urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
+#: Robots that live at an address of their maker's. Others of Apprise's kinds call whatever host, file or program an
+#: address names, from inside the house.
+ROBOTS = ("dingtalk", "feishu", "lark", "wecombot")
+_Scheme = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")]
 _STATUS = re.compile(r"error=(\d{3})\b")
 
 
@@ -31,6 +37,8 @@ class ChatSettings(Settings):
     kind: Literal["apprise"]
     #: One group for all; without it each addressee has an address of its own.
     url_env: Variable | None = None
+    #: What an addressee's address may begin with; a fixed group's is the bureau's own.
+    schemes: Annotated[tuple[_Scheme, ...], Field(min_length=1)] = ROBOTS
 
     def faults(self, around: Surroundings) -> Iterator[Fault]:
         """Whether the package is there."""
@@ -50,11 +58,14 @@ class Chat:
         self.name = around.name
         self._group = around.secrets.get("url_env", "")
         self._link = around.link
+        self._schemes = settings.schemes
         self._timeout = settings.timeout_seconds
         self.medium = None if self._group else "chat"
 
     def send(self, message: Message, address: str) -> None:
         """Tell the chat that there is something to look at."""
+        if not self._group and scheme_of(address) not in self._schemes:
+            raise DeliveryFailed(f"登记的聊天地址不是{'、'.join(self._schemes)}之一", permanent=True)
         lines = [f"案件编号：{message.case}"]
         if self._link:
             lines.append(self._link.format(case=quote(message.case, safe="")))
@@ -75,6 +86,11 @@ class Chat:
             taken = robot.notify(title=title, body=body, body_format=NotifyFormat.TEXT)
         if not taken:
             raise DeliveryFailed(f"{robot.service_name}没有收下{silence.status}")
+
+
+def scheme_of(address: str) -> str:
+    """What stands before ``://``, in small letters, as Apprise takes it."""
+    return address.partition("://")[0].lower()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kjfh_workflow.errors import InputError, NotFound, Problem
-from kjfh_workflow.notices.channels.chat import ChatSettings
+from kjfh_workflow.notices.channels.chat import ROBOTS, ChatSettings
 from kjfh_workflow.notices.channels.folder import FolderSettings
 from kjfh_workflow.notices.channels.inbox import InboxSettings
 from kjfh_workflow.notices.channels.mail import MailSettings
@@ -126,6 +126,12 @@ class Channels:
     def route(self, city: str, role: str, notice: str) -> tuple[str, ...]:
         """The channels that a notice takes: those of the first route that takes it; none if nobody has said how."""
         return next((route.channels for route in self._routes if route.takes(city, role, notice)), ())
+
+    @property
+    def chat_schemes(self) -> tuple[str, ...]:
+        """What chat addresses may begin with: what any chat channel takes; without one, what a chat channel would."""
+        chats = [one.settings for one in self._entries.values() if isinstance(one.settings, ChatSettings)]
+        return tuple(sorted({scheme for chat in chats for scheme in chat.schemes})) or ROBOTS
 
     def strangers(self, cities: Iterable[str], notices: Iterable[str]) -> list[Problem]:
         """Routes that wait for a city or a notice that no policy pack has."""

@@ -29,7 +29,10 @@ class MisconductAnswer(Answer):
     document_no: str = Field(examples=["余纪〔2021〕5号"])
     article: str = Field(examples=["第十四条"])
     policy: str = Field(description="The policy under which it was recorded.")
-    recorded_by: str
+    recorded_by: str = Field(description="The intranet's id of who recorded it.", examples=["staff-3"])
+    recorded_by_name: str = Field(
+        description="As they signed last; their id where they have done nothing else.", examples=["赵局"]
+    )
     recorded_on: date
     recorded_at: datetime
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import Field
 
-from kjfh_workflow.web.answers.common import Answer
+from kjfh_workflow.web.answers.common import Answer, Yuan
 
 
 class DeadlineAnswer(Answer):
@@ -17,6 +17,25 @@ class DeadlineAnswer(Answer):
     due: date = Field(description="The legal last day, until 24:00.")
     overdue: bool
     provisional: bool = Field(description="The calendar of its year is not announced yet: the date may still change.")
+
+
+class FirmAnswer(Answer):
+    """The firm that a tenancy is of."""
+
+    name: str = Field(examples=["余姚某某科技有限公司"])
+    uscc: str = Field(description="Its code.", examples=["91330281MA2B00001P"])
+
+
+class ToDoAnswer(Answer):
+    """An act that a case waits for you to do."""
+
+    event: str = Field(examples=["approve_award"])
+    label: str = Field(examples=["核定奖励"])
+    award: str = Field(
+        description="Of an act on an award: its key within the case; otherwise empty.", examples=["annual/2021/0"]
+    )
+    award_label: str = Field(examples=["2021年年度考核奖励"])
+    yuan: Yuan | None = Field(description="The award's sum; null where the act is on none.")
 
 
 class CaseRow(Answer):
@@ -42,9 +61,14 @@ class CaseRow(Answer):
     changed_at: datetime = Field(description="The instant of its last act, as the program noticed it.")
     parent: str | None = Field(description="The case that it belongs to.")
     deadline: DeadlineAnswer | None = Field(description="Its next last day; null where no clock runs.")
+    tenant: FirmAnswer | None = Field(description="Of a tenancy: the firm; null for everything else.")
+    to_do: list[ToDoAnswer] = Field(
+        description="In lists of what waits for you: the acts that it waits for, any of which will do. Whether you may "
+        "do them, once everything is weighed, the case itself says. Empty in all other lists."
+    )
 
 
-class StandingAnswer(Answer):
+class CaseCountAnswer(Answer):
     """How many cases of a kind are in a state."""
 
     city: str
@@ -74,12 +98,24 @@ class FirstCases(Answer):
     more: bool = Field(description="There are more: see `GET /v1/docket`.")
 
 
+class WaitingCases(Answer):
+    """The first of the cases that wait for your act; what has stood still longest first."""
+
+    cases: list[CaseRow]
+    more: bool = Field(description="There are more: `GET /v1/cases?waiting_for=me&sort=changed_at` has all.")
+
+
 class DeskAnswer(Answer):
     """What waits for somebody."""
 
     today: date
     until: date
-    counts: list[StandingAnswer] = Field(description="Of the cases that you may see; states without any are left out.")
+    counts: list[CaseCountAnswer] = Field(description="Of the cases that you may see; states without any are left out.")
+    waiting: WaitingCases = Field(
+        description="At most 100 that wait for an act of yours, with what is to be done (`to_do`): cases in a state in "
+        "which none can rest, where the act leads on from there and is not just possible anywhere; and titles with "
+        "awards to be approved or paid. What is in a round, offices see in `rounds`."
+    )
     overdue: FirstCases = Field(description="At most 100, longest overdue first.")
     due: FirstCases = Field(description="From today on; at most 100, the next first.")
     rounds: list[OpenRoundAnswer]

@@ -14,9 +14,9 @@ from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.web.answers.cases import CaseRow
 from kjfh_workflow.web.answers.common import Answer, Yuan
 from kjfh_workflow.web.answers.files import AttachmentAnswer
-from kjfh_workflow.web.answers.forms import EventAnswer
+from kjfh_workflow.web.answers.forms import EventFormAnswer, FormFieldAnswer
 from kjfh_workflow.web.answers.story import StoryAnswer
-from kjfh_workflow.web.answers.timeline import EntryAnswer
+from kjfh_workflow.web.answers.timeline import TimelineEntryAnswer
 
 
 class PinnedPolicy(Answer):
@@ -237,6 +237,10 @@ class CaseAnswer(Head):
 
     facts_on: date | None = Field(description="The day on which the facts were handed in.")
     facts: Facts | None
+    facts_form: list[FormFieldAnswer] = Field(
+        description="How what stands in `facts` is called, section by section, with units: as the form of an event has "
+        "it. A tenancy has it for its `story.stay.tenant`, under `tenants`. Empty where there is neither."
+    )
     materials: list[CaseMaterial]
     computed: EvaluationAnswer | None = Field(description="What the criteria say of the facts on file.")
     decided: EvaluationAnswer | None = Field(
@@ -245,7 +249,7 @@ class CaseAnswer(Head):
     clocks: list[ClockAnswer] = Field(description="The next last day first.")
     story: StoryAnswer = Field(description="What the history has said, by subject.")
     awards: list[AwardAnswer]
-    timeline: list[EntryAnswer] = Field(description="First to last.")
+    timeline: list[TimelineEntryAnswer] = Field(description="First to last.")
     notices: list[CaseNotice] = Field(description="An operator sees what was written to it.")
     files: list[AttachmentAnswer] = Field(description="The first 500.")
     bans: list[CaseBan]
@@ -259,7 +263,7 @@ class CaseAnswer(Head):
         description="Where a deadline has passed that nobody has noted yet: the state that it leads to. `events` are "
         "those of that state; everything else is as it is on file."
     )
-    events: list[EventAnswer] = Field(
+    events: list[EventFormAnswer] = Field(
         description="Every event of the state, and those that open a case under this one."
     )
 
@@ -270,13 +274,14 @@ class CaseAnswer(Head):
             **head_of(found.case, found.words, found.policy),
             facts_on=found.case.facts_on,
             facts=found.facts,
+            facts_form=[FormFieldAnswer.model_validate(one) for one in found.facts_form],
             materials=[CaseMaterial.model_validate(one) for one in found.materials],
             computed=EvaluationAnswer.of(found.computed),
             decided=EvaluationAnswer.of(found.decided),
             clocks=[ClockAnswer.model_validate(one) for one in found.clocks],
             story=StoryAnswer.model_validate(found.story),
             awards=[AwardAnswer.of(one) for one in found.awards],
-            timeline=[EntryAnswer.model_validate(one) for one in found.timeline],
+            timeline=[TimelineEntryAnswer.model_validate(one) for one in found.timeline],
             notices=[CaseNotice.model_validate(one) for one in found.notices],
             files=[AttachmentAnswer.model_validate(one) for one in found.files],
             bans=[CaseBan.model_validate(one) for one in found.bans],
@@ -285,5 +290,5 @@ class CaseAnswer(Head):
             children_count=found.children_count,
             warnings=found.warnings,
             overtaken=found.overtaken,
-            events=[EventAnswer.model_validate(one) for one in found.events],
+            events=[EventFormAnswer.model_validate(one) for one in found.events],
         )

@@ -10,7 +10,8 @@ from pydantic import Field
 from kjfh_workflow.casework.events import Feed, Happened
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.requests import Attached, Done, Misconduct
-from kjfh_workflow.web.answers.acts import OutcomeAnswer, QueuedNotice
+from kjfh_workflow.policy.catalog import Catalog
+from kjfh_workflow.web.answers.acts import OutcomeAnswer
 from kjfh_workflow.web.answers.common import Answer, Yuan
 
 
@@ -25,7 +26,14 @@ class ChangedAwardAnswer(Answer):
     status: str = Field(examples=["proposed"])
 
 
-class EventAnswer(Answer):
+class QueuedNotice(Answer):
+    """A notice that an act has queued."""
+
+    notice: str = Field(examples=["preliminary_passed"])
+    role: str = Field(description="To whom.", examples=["applicant"])
+
+
+class HappenedAnswer(Answer):
     """One event of the feed. Who it was stands in the case's timeline."""
 
     number: int = Field(description="Its place in the feed, from 1, without gaps.", examples=[1042])
@@ -55,7 +63,7 @@ class EventAnswer(Answer):
     )
 
     @classmethod
-    def of(cls, event: Happened) -> EventAnswer:
+    def of(cls, event: Happened) -> HappenedAnswer:
         """From the library's."""
         notices = [QueuedNotice(notice=notice, role=role) for notice, role in event.notices]
         plain = {name: getattr(event, name) for name in cls.model_fields}
@@ -65,14 +73,14 @@ class EventAnswer(Answer):
 class EventsAnswer(Answer):
     """Some of what happened, in order."""
 
-    items: list[EventAnswer]
+    items: list[HappenedAnswer]
     next: int = Field(description="Give it as `after`, whether or not there were items.", examples=[1042])
     head: int = Field(description="The last number given; everything has been seen where `next` has reached it.")
 
     @classmethod
     def of(cls, feed: Feed) -> EventsAnswer:
         """From the library's."""
-        return cls(items=[EventAnswer.of(event) for event in feed.items], next=feed.next, head=feed.head)
+        return cls(items=[HappenedAnswer.of(event) for event in feed.items], next=feed.next, head=feed.head)
 
 
 class RoundDone(Answer):
@@ -106,10 +114,10 @@ class RequestAnswer(Answer):
     attachment: AttachedAnswer | None = None
 
     @classmethod
-    def of(cls, done: Done) -> RequestAnswer:
-        """From the library's."""
+    def of(cls, done: Done, catalog: Catalog) -> RequestAnswer:
+        """From the library's; an act in the words of its pack."""
         if isinstance(done, Outcome):
-            return cls(what="act", act=OutcomeAnswer.of(done))
+            return cls(what="act", act=OutcomeAnswer.of(done, catalog))
         if isinstance(done, Attached):
             return cls(what="attachment", attachment=AttachedAnswer.model_validate(done))
         if isinstance(done, Misconduct):

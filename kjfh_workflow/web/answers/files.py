@@ -26,7 +26,9 @@ class AttachmentAnswer(Answer):
     )
     size: int = Field(description="In bytes.", examples=[482133])
     media_type: str = Field(description="As its own bytes say.", examples=["application/pdf"])
-    attached_by: str = Field(description="The intranet's id of who attached it.", examples=["op"])
+    attached_by: str = Field(
+        description="The intranet's id of who attached it; an officer's is empty for operators.", examples=["op"]
+    )
     attached_by_name: str = Field(examples=["余姚朝阳科技孵化器有限公司"])
     role: str = Field(description="As what.", examples=["applicant"])
     role_label: str = Field(examples=["申报单位"])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
-from kjfh_workflow.casework.forms import Shape
+from kjfh_workflow.casework.form_fields import Shape
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.problems import RefusalAnswer
 
@@ -35,8 +35,10 @@ class FormFieldAnswer(Answer):
     shape: Shape = Field(
         description="`line` and `text` are texts, the first without line breaks; `texts` and `choices` are lists; "
         "`date` is `YYYY-MM-DD`; `decimal` is a number or a decimal text; `yes_no` is true or false; a `table` is an "
-        "object with a value for each of `fields`; `facts` is the whole of an application's data (schema `Facts`), "
-        "`paths` an object of dotted paths into it; a `report` is a text, or any object."
+        "object with a value for each of `fields`, `rows` a list of such objects; `facts` is the whole of an "
+        "application's data (schema `Facts`), an object with a value for each of `fields`, its sections; `paths` is an "
+        "object of dotted paths into it, like `premises.area_m2` or `tenants.3.field`; a `report` is a text, or any "
+        "object."
     )
     unit: str = Field(examples=["个工作日"])
     least: _Number | None = Field(description="The least that a number may be, in the unit.")
@@ -44,18 +46,18 @@ class FormFieldAnswer(Answer):
     longest: int | None = Field(description="How many characters of a text, or entries of a list, there may be.")
     choices: list[ChoiceAnswer]
     closed: bool = Field(description="Only one of `choices` will do; otherwise they are suggestions.")
-    fields: list[FormFieldAnswer] = Field(description="What is in a table.")
+    fields: list[FormFieldAnswer] = Field(description="What is in a table, in each of the rows, in the facts.")
     note: str = Field(description="What a person has to know of it.")
 
 
-class EventAnswer(Answer):
+class EventFormAnswer(Answer):
     """An event, whether you may perform it now, and its form."""
 
     event: str = Field(examples=["pass_preliminary"])
     label: str = Field(examples=["初审通过"])
     opens: str = Field(
-        description="Of an event that opens a case under this one: of which kind. Perform it by `POST /v1/cases` with "
-        "`parent`; empty for an event of the case itself."
+        description="Of an event that opens a case: of which kind. Perform it by `POST /v1/cases`, with `parent` where "
+        "it stands among a case's events; empty for an event of the case itself."
     )
     opens_label: str
     allowed: bool = Field(description="Yes, once its evidence is given; or no, for every reason in `refusals`.")

@@ -111,6 +111,10 @@ class ReceivedAnswer(Answer):
     subject: str
     queued_at: datetime
     served_on: date | None = Field(description="The day it was first served; null where nothing proves it.")
+    read: bool | None = Field(
+        description="Whether your operator has opened it; null for letters to an office, whose reading is not recorded."
+    )
+    read_at: datetime | None = Field(description="The instant of its first reading.")
 
     @classmethod
     def of(cls, received: Received) -> ReceivedAnswer:
@@ -143,4 +147,6 @@ def _received(received: Received) -> dict[str, Any]:
         "subject": received.subject,
         "queued_at": received.queued_at,
         "served_on": received.served_on,
+        "read": received.read,
+        "read_at": received.read_at,
     }

@@ -20,7 +20,7 @@ Medium = Literal["email", "chat"]
 Way = Literal["直接送达", "留置送达", "委托送达", "邮寄送达", "电子送达", "公告送达"]
 
 
-class EntryAnswer(Answer):
+class OutboxEntryAnswer(Answer):
     """One delivery of a notice, or a notice that has none yet."""
 
     id: str = Field(description="The notice's.", examples=["yuyao-210301-7kq2mw/2/1"])
@@ -48,7 +48,7 @@ class EntryAnswer(Answer):
     served_on: date | None = Field(description="The day it was first served; null where nothing proves it.")
 
     @classmethod
-    def of(cls, entry: Entry) -> EntryAnswer:
+    def of(cls, entry: Entry) -> OutboxEntryAnswer:
         """From the library's."""
         return cls.model_validate({**asdict(entry), "id": entry.notice_id})
 
@@ -73,7 +73,7 @@ class TracedAnswer(Answer):
     subject: str
     title: str
     body: str
-    entries: list[EntryAnswer]
+    entries: list[OutboxEntryAnswer]
     log: list[LogLine]
     services: list[ProofAnswer] = Field(description="Proofs of service, in the order recorded.")
     channels: list[str] = Field(description="The channels that it may be sent by again.")
@@ -88,7 +88,7 @@ class TracedAnswer(Answer):
             subject=traced.subject,
             title=traced.title,
             body=traced.body,
-            entries=[EntryAnswer.of(entry) for entry in traced.entries],
+            entries=[OutboxEntryAnswer.of(entry) for entry in traced.entries],
             log=[LogLine.model_validate(row) for row in traced.log],
             services=ProofAnswer.all_of(traced.services),
             channels=[*channels],

@@ -17,11 +17,12 @@ from kjfh_workflow.policy.vocabulary import Field as Evidence
 from kjfh_workflow.policy.vocabulary import Grade, Level, Role
 from kjfh_workflow.policy.wording import house_words
 from kjfh_workflow.policy.year_phrases import ground_in_words
-from kjfh_workflow.rules.evidence import SHAPES
+from kjfh_workflow.rules.evidence import ALL_MET, SHAPES, shape_of
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.web.answers.common import Answer, Yuan
 from kjfh_workflow.web.answers.machines import Basis, MachineAnswer, basis_of, coded
 from kjfh_workflow.web.answers.packs import ArticleAnswer, Coded, PackLine, line_of
+from kjfh_workflow.web.schemas import understood
 
 #: What only a sentence or a letter needs is no legend.
 _NO_LEGENDS = ("computations", "grounds", "refusals", "problems")
@@ -275,7 +276,12 @@ def _target(pack: PolicyPack, each: years.Target) -> TargetLine:
 
 
 def _shape(name: Evidence) -> dict[str, Any]:
-    return Facts.model_json_schema() if name is Evidence.FACTS else SHAPES[name].json_schema()
+    shape = Facts.model_json_schema() if name is Evidence.FACTS else SHAPES[name].json_schema()
+    if name is Evidence.REPORT:
+        shape = {"anyOf": [shape, shape_of(name, "").json_schema()]}
+    if name is Evidence.FINDINGS:
+        shape = {"anyOf": [shape, {"const": ALL_MET}]}
+    return dict(understood(shape))
 
 
 def _legends(pack: PolicyPack) -> dict[str, dict[str, str]]:

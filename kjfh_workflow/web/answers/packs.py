@@ -124,7 +124,7 @@ class QuestionAnswer(Answer):
         )
 
 
-class ChangeAnswer(Answer):
+class PackChangeAnswer(Answer):
     """One field that differs, or one item that only one of the packs has."""
 
     key: str
@@ -140,13 +140,15 @@ class Comparison(Answer):
 
     before: str = Field(examples=["yuyao/2020-01-01"])
     after: str = Field(examples=["cixi/2021-01-01"])
-    changes: list[ChangeAnswer]
+    changes: list[PackChangeAnswer]
 
     @classmethod
     def of(cls, before: PolicyPack, after: PolicyPack, changes: Sequence[Change]) -> Comparison:
         """From the library's."""
         return cls(
-            before=before.name, after=after.name, changes=[ChangeAnswer.model_validate(change) for change in changes]
+            before=before.name,
+            after=after.name,
+            changes=[PackChangeAnswer.model_validate(change) for change in changes],
         )
 
 

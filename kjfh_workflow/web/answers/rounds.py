@@ -7,7 +7,7 @@ from datetime import date
 
 from pydantic import Field
 
-from kjfh_workflow.casework.round_standings import RoundStanding, Standing
+from kjfh_workflow.casework.round_standings import OpeningShown, RoundStanding, Standing
 from kjfh_workflow.casework.rounds import Round
 from kjfh_workflow.store.rounds import OPENED
 from kjfh_workflow.web.answers.common import Answer
@@ -60,10 +60,11 @@ class QuotaAnswer(Answer):
     refusals: list[RefusalAnswer] = Field(description="Too many, or a tie across the line; empty once it is closed.")
 
 
-class StandingAnswer(Answer):
+class RoundMemberAnswer(Answer):
     """How far one incubator of a round has come."""
 
     case: str = Field(examples=["yuyao-210301-7kq2mw"])
+    version: int = Field(description="The case's; give it as `If-Match` with what you then do in it.", examples=[4])
     name: str
     uscc: str
     type: str
@@ -78,10 +79,20 @@ class StandingAnswer(Answer):
     reason: str = Field(description="Why the year stays without a grade, in people's words.")
 
     @classmethod
-    def of(cls, standing: Standing) -> StandingAnswer:
+    def of(cls, standing: Standing) -> RoundMemberAnswer:
         """From the library's."""
         words = {name: getattr(standing, name) for name in Standing.__slots__}
         return cls.model_validate({**words, "reported_on": standing.reported_on or None})
+
+
+class RoundEventAnswer(Answer):
+    """One of the two acts on a round, and whether you may do it now."""
+
+    event: str = Field(description="`open_round` or `close_round`.", examples=["close_round"])
+    label: str = Field(examples=["确定考核等次"])
+    allowed: bool
+    refusals: list[RefusalAnswer] = Field(description="Why not: the first 50 reasons; its preview has all of them.")
+    article: str
 
 
 class RoundStandingAnswer(Answer):
@@ -90,6 +101,7 @@ class RoundStandingAnswer(Answer):
     city: str
     city_label: str = Field(examples=["甬江市"])
     year: int = Field(examples=[2021])
+    tag: str = Field(description="Its ETag: another one after every act on one of its incubators.")
     opened: RoundAnswer
     closed: RoundAnswer | None = Field(description="Null while it is open.")
     members: int = Field(description="How many incubators are in it.")
@@ -99,14 +111,41 @@ class RoundStandingAnswer(Answer):
     left: int = Field(description="How many are no longer under assessment for this year, and get no grade.")
     grades: list[GradeCount] = Field(description="Best first; those without a grade for a reason last.")
     quotas: list[QuotaAnswer] = Field(description="One for each version of the policy that limits a grade.")
-    standings: list[StandingAnswer] = Field(description="The first incubators, by id.")
+    events: list[RoundEventAnswer] = Field(description="What you may do with the round now, and why not more.")
+    standings: list[RoundMemberAnswer] = Field(description="The first incubators, by id.")
     next: str | None = Field(description="Give it to `…/standings` as `after` for what follows; null at the end.")
 
     @classmethod
-    def of(cls, found: RoundStanding, standings: list[StandingAnswer], following: str | None) -> RoundStandingAnswer:
+    def of(cls, found: RoundStanding) -> RoundStandingAnswer:
         """From the library's."""
         whole = {name: getattr(found, name) for name in RoundStanding.__slots__}
-        return cls.model_validate({**whole, "standings": standings, "next": following})
+        members = [RoundMemberAnswer.of(standing) for standing in found.standings]
+        following = members[-1].case if members and found.members > len(members) else None
+        return cls.model_validate({**whole, "standings": members, "next": following})
+
+
+class OpeningPreview(Answer):
+    """What opening a round would do."""
+
+    city: str
+    city_label: str = Field(examples=["甬江市"])
+    year: int = Field(examples=[2021])
+    article: str
+    refusals: list[RefusalAnswer] = Field(
+        description="Every reason that holds; with none it may be opened. Where there is one, the rest may be empty."
+    )
+    titles: dict[str, int] = Field(
+        description="All titles valid today, by the version of their policy.", examples=[{"2020-01-01": 38}]
+    )
+    members: int = Field(description="How many incubators would be in it.", examples=[36])
+    quotas: list[QuotaAnswer] = Field(description="How many may have a limited grade.")
+    roster: list[RoundMemberAnswer] = Field(description="The first that would be in it, by id, as they are today.")
+
+    @classmethod
+    def of(cls, found: OpeningShown) -> OpeningPreview:
+        """From the library's."""
+        whole = {name: getattr(found, name) for name in OpeningShown.__slots__}
+        return cls.model_validate({**whole, "roster": [RoundMemberAnswer.of(one) for one in found.roster]})
 
 
 class ClosingPreview(Answer):

@@ -62,7 +62,7 @@ class RectificationAnswer(Answer):
     overdue: bool = Field(description="The day passed without a report.")
 
 
-class ChangeAnswer(Answer):
+class IncubatorChangeAnswer(Answer):
     """A change of the incubator."""
 
     what: list[NamedCode]
@@ -114,7 +114,7 @@ class StoryAnswer(Answer):
     proposed: GradeAnswer | None = Field(description="For offices only, until the round closes.")
     proposal: ProposalAnswer | None
     rectification: RectificationAnswer | None
-    changes: list[ChangeAnswer] = Field(description="Those that count for an incubator's assessment.")
-    change: ChangeAnswer | None = Field(description="Of a change's own case.")
+    changes: list[IncubatorChangeAnswer] = Field(description="Those that count for an incubator's assessment.")
+    change: IncubatorChangeAnswer | None = Field(description="Of a change's own case.")
     recommendation: RecommendationAnswer | None
     stay: StayAnswer | None

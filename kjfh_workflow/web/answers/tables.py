@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import IO, Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -21,7 +21,9 @@ from pydantic import AfterValidator, Field
 
 from kjfh_workflow.books import sheet
 from kjfh_workflow.books.table import Column, Kind, Table
-from kjfh_workflow.errors import Conflict
+from kjfh_workflow.errors import ListChanged
+from kjfh_workflow.intake.aside import folder_aside
+from kjfh_workflow.store import paging
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.problems import responses
 
@@ -30,6 +32,10 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 10_000
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 _JOINT = "#"
+#: Of the columns that a key is made of.
+_SHAPES = {
+    "case": paging.CASE, "since": paging.DAY, "until": paging.DAY, "id": paging.NUMBER, "timer": paging.NAME,
+}  # fmt: skip
 _CHUNK = 64 * 1024
 #: What ids, codes and short names are made of; none of them has a character that a database refuses.
 _NAME = r"^[A-Za-z0-9._\-]*$"
@@ -144,13 +150,15 @@ def give(
         limit: at most so many rows.
 
     Raises:
-        Conflict: if there is no such row any more: the table has changed meanwhile.
+        InputError: for a key that this table cannot have given.
+        ListChanged: if there is no such row any more.
     """
     if as_format == "xlsx":
         return spreadsheet([table], name)
     keys = [_JOINT.join(str(row.get(column)) for column in by) for row in table.rows]
+    paging.check_key(after, _JOINT.join(_SHAPES[column] for column in by))
     if after and after not in keys:
-        raise Conflict("the row to continue behind is no longer in the table; begin again")
+        raise ListChanged
     start = keys.index(after) + 1 if after else 0
     end = start + limit
     following = keys[end - 1] if end < len(keys) else None
@@ -173,9 +181,9 @@ def spreadsheet(tables: Sequence[Table], name: str) -> Response:
 
 def saved(save: Callable[[Path], None], name: str, title: str) -> Response:
     """The ``.xlsx`` that *save* writes, sent piece by piece."""
-    file = TemporaryFile()  # noqa: SIM115  (closed when it has been sent, or is forgotten)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "table.xlsx"
+    with folder_aside("kjfh-table-") as folder:
+        file = TemporaryFile()  # noqa: SIM115  (closed when it has been sent, or is forgotten)
+        path = folder / "table.xlsx"
         save(path)
         with path.open("rb") as source:
             shutil.copyfileobj(source, file)

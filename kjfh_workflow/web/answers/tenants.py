@@ -16,7 +16,7 @@ class MovedAnswer(Answer):
     place: str = Field(
         description="Where it stands on the roster; empty for one that is no longer on it.", examples=["第3行"]
     )
-    case: str = Field(description="Its tenancy; empty for one that was not admitted. A preview's is not kept.")
+    case: str = Field(description="Its tenancy; empty for one that was not admitted, or not yet.")
     refusals: list[RefusalAnswer] = Field(description="Every reason against it.")
 
 

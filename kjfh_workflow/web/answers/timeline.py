@@ -44,7 +44,7 @@ class OpenedCase(Answer):
     case: str
 
 
-class EntryAnswer(Answer):
+class TimelineEntryAnswer(Answer):
     """One act: by a person, by a deadline, or by another case's act."""
 
     version: int = Field(description="Its number in the case, from 1.")

@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.web.answers.acts import OutcomeAnswer
 from kjfh_workflow.web.answers.common import Evidence
 from kjfh_workflow.web.caller import Caller, Desk, ExpectedVersion, RequestKey, etag
+from kjfh_workflow.web.contract import with_headers
 from kjfh_workflow.web.problems import responses
-from kjfh_workflow.web.routes.asked import VISIBLE, CaseId
+from kjfh_workflow.web.routes.asked import VISIBLE, Body, CaseId
 
 router = APIRouter(prefix="/v1", tags=["acts"])
 
 EventName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["pass_preliminary"])]
 
 
-class Opening(BaseModel):
+class Opening(Body):
     """A case to be opened."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"kind": "application", "event": "submit", "evidence": {"type": "incubator"}}]},
     )
 
@@ -41,15 +41,24 @@ class Opening(BaseModel):
     evidence: Evidence = Field(default={}, description="What the event asks for.")
 
 
-class Act(BaseModel):
+class Act(Body):
     """An event to be performed."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"evidence": {"findings": "all_met"}}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"evidence": {"findings": "all_met"}}]})
 
     evidence: Evidence = Field(default={}, description="What the event asks for.")
 
 
-@router.post("/cases", status_code=201, response_model=OutcomeAnswer, responses=responses(403, 404, 409))
+#: Where nothing is asked for, nothing need be sent.
+_ACT = Act()
+
+
+@router.post(
+    "/cases",
+    status_code=201,
+    response_model=OutcomeAnswer,
+    responses={**with_headers(201, "ETag", "Location"), **responses(403, 404, 409)},
+)
 def open_case(
     opening: Opening, request: Request, response: Response, caller: Caller, workflow: Desk, key: RequestKey = None
 ) -> OutcomeAnswer:
@@ -62,50 +71,61 @@ def open_case(
         evidence=opening.evidence,
         parent=opening.parent,
         request_id=key,
+        hide_unreadable=True,
     )
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/v1/cases/{done.case}"
     response.headers["ETag"] = etag(done.version)
     request.state.acted = done.event
-    return OutcomeAnswer.of(done)
+    return OutcomeAnswer.of(done, workflow.catalog)
 
 
 @router.post("/previews", response_model=OutcomeAnswer, responses=responses(403, 404, 409))
 def preview_opening(opening: Opening, caller: Caller, workflow: Desk) -> OutcomeAnswer:
-    """What opening the case would do; nothing is kept. A refusal is told in the answer."""
-    return OutcomeAnswer.of(
-        workflow.preview_open(
-            opening.kind,
-            opening.event,
-            by=caller,
-            city=opening.city,
-            evidence=opening.evidence,
-            parent=opening.parent or "",
-        )
+    """What opening it would do, with the letters it would send; nothing is kept. A refusal is told in the answer."""
+    told = workflow.preview_open(
+        opening.kind,
+        opening.event,
+        by=caller,
+        city=opening.city,
+        evidence=opening.evidence,
+        parent=opening.parent or "",
+        hide_unreadable=True,
     )
+    return OutcomeAnswer.of(told, workflow.catalog)
 
 
 @router.post(
-    "/cases/{case}/events/{event}", response_model=OutcomeAnswer, responses=responses(403, 404, 409, 412)
-)  # fmt: skip
+    "/cases/{case}/events/{event}",
+    response_model=OutcomeAnswer,
+    responses={**with_headers(200, "ETag"), **responses(403, 404, 409, 412)},
+)
 def perform(
     case: CaseId,
     event: EventName,
-    act: Act,
     request: Request,
     response: Response,
     caller: Caller,
     workflow: Desk,
     expected: ExpectedVersion,
     key: RequestKey = None,
+    act: Act = _ACT,
 ) -> OutcomeAnswer:
     """Perform an event: the only way to change a case."""
-    done = workflow.perform(case, event, by=caller, evidence=act.evidence, request_id=key, expected_version=expected)
+    done = workflow.perform(
+        case,
+        event,
+        by=caller,
+        evidence=act.evidence,
+        request_id=key,
+        expected_version=expected,
+        hide_unreadable=True,
+    )
     response.headers["ETag"] = etag(done.version)
     request.state.acted = done.event
-    return OutcomeAnswer.of(done)
+    return OutcomeAnswer.of(done, workflow.catalog)
 
 
 @router.post("/cases/{case}/previews/{event}", response_model=OutcomeAnswer, responses=responses(404, 409))
-def preview(case: CaseId, event: EventName, act: Act, caller: Caller, workflow: Desk) -> OutcomeAnswer:
-    """What performing the event would do; nothing is kept. A refusal is told in the answer."""
-    return OutcomeAnswer.of(workflow.preview(case, event, by=caller, evidence=act.evidence))
+def preview(case: CaseId, event: EventName, caller: Caller, workflow: Desk, act: Act = _ACT) -> OutcomeAnswer:
+    """What the event would do, with the letters it would send; nothing is kept. A refusal is told in the answer."""
+    return OutcomeAnswer.of(workflow.preview(case, event, by=caller, evidence=act.evidence), workflow.catalog)

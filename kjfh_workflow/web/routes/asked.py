@@ -10,11 +10,13 @@ from datetime import date
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Path, Query
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from kjfh_workflow.rules.facts import no_control_characters
 
 RowT = TypeVar("RowT")
+#: No body of ours has half as many.
+_MOST_KEYS = 50
 #: PostgreSQL keeps no NUL in a text, and nobody's name has an invisible character.
 VISIBLE = r"^[^\x00-\x1f\x7f]*$"
 #: The days that may be named; counting from others would leave the calendar.
@@ -35,6 +37,19 @@ CityName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["yongji
 #: Short names in a body, like a channel's.
 Name = Annotated[str, StringConstraints(max_length=64, pattern=VISIBLE)]
 CaseId = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["yuyao-210301-7kq2mw"])]
+
+
+class Body(BaseModel):
+    """What is sent as JSON. A key that nobody knows is refused; of very many each is not asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > _MOST_KEYS:
+            raise ValueError(f"{len(value)} keys, at most {_MOST_KEYS}")
+        return value
 
 
 def _notice_id(

@@ -102,7 +102,7 @@ def show_request(
     404: it has done nothing so far, or nothing that is yours to see. A request that is still under way has done
     nothing so far; to be certain send it again with the same key, which does nothing twice.
     """
-    return RequestAnswer.of(workflow.events.of_request(key, by=caller))
+    return RequestAnswer.of(workflow.events.of_request(key, by=caller), workflow.catalog)
 
 
 @router.get("/followers", response_model=list[FollowerAnswer], responses=responses(403, 404))

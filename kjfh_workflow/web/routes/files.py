@@ -24,6 +24,7 @@ from kjfh_workflow.intake.file_types import FileTypeRefused
 from kjfh_workflow.web.answers.common import Limit, Page
 from kjfh_workflow.web.answers.files import AttachmentAnswer
 from kjfh_workflow.web.caller import Caller, Desk, RequestKey
+from kjfh_workflow.web.contract import with_headers
 from kjfh_workflow.web.problems import Malformed, TooLarge, WrongType, responses
 from kjfh_workflow.web.routes.asked import CaseId
 from kjfh_workflow.web.settings import FileSettings
@@ -42,7 +43,11 @@ _RAW_BODY = {
         "content": {"application/octet-stream": _BINARY},
     }
 }
-_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "You have it already."}}
+_ETAG = with_headers(200, "ETag")[200]
+_DOWNLOAD: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"*/*": _BINARY}, "description": "The file, bit by bit as it came.", **_ETAG},
+    304: {"description": "You have it already.", **_ETAG},
+}
 
 
 def takes_stream(scope: Scope) -> bool:
@@ -55,7 +60,7 @@ def takes_stream(scope: Scope) -> bool:
     "",
     status_code=201,
     response_model=AttachmentAnswer,
-    responses=responses(403, 404, 409, 413, 415),
+    responses={**with_headers(201, "Location"), **responses(403, 404, 409, 413, 415)},
     openapi_extra=_RAW_BODY,
 )
 async def attach_file(
@@ -118,11 +123,7 @@ def list_files(
 @router.get(
     "/{file}",
     response_class=Response,
-    responses={
-        200: {"content": {"*/*": _BINARY}, "description": "The file, bit by bit as it came."},
-        **_NOT_MODIFIED,
-        **responses(404),
-    },
+    responses={**_DOWNLOAD, **responses(404)},
 )
 def download_file(
     case: CaseId,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from io import BytesIO
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
+from kjfh_workflow.casework.facts_form import facts_form
+from kjfh_workflow.intake.aside import folder_aside
 from kjfh_workflow.intake.folder import read_folder
 from kjfh_workflow.intake.packed import unpacked
 from kjfh_workflow.intake.template import write_template
@@ -29,7 +29,10 @@ def read_application(
 ) -> ApplicationAnswer:
     """Read an application folder: all of it, or every problem of every row. Nothing is stored."""
     with unpacked(body) as folder:
-        return ApplicationAnswer.model_validate(read_folder(folder, packs=[*workflow.catalog]))
+        found = read_folder(folder, packs=[*workflow.catalog])
+    catalog = workflow.catalog
+    pack = catalog.in_force(found.city, workflow.today) or catalog.latest(found.city)
+    return ApplicationAnswer.of(found, facts_form(pack))
 
 
 @router.get(
@@ -46,8 +49,8 @@ def download_templates(
     """Empty spreadsheets with headers, examples and drop-downs, in one .zip."""
     pack = workflow.catalog.latest(city)
     packed = BytesIO()
-    with tempfile.TemporaryDirectory(prefix="kjfh-templates-") as folder, zipfile.ZipFile(packed, "w") as archive:
-        for path in write_template(Path(folder), pack, type):
+    with folder_aside("kjfh-templates-") as folder, zipfile.ZipFile(packed, "w") as archive:
+        for path in write_template(folder, pack, type):
             archive.write(path, path.name, zipfile.ZIP_DEFLATED)
     headers = {"Content-Disposition": f'attachment; filename="{city}.zip"'}
     return Response(packed.getvalue(), media_type=_ZIP, headers=headers)

@@ -5,13 +5,12 @@ Approving, paying and the other acts on one award are events of its incubator (`
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from kjfh_workflow.books.ledger import Wanted, key_of
+from kjfh_workflow.intake.aside import folder_aside
 from kjfh_workflow.policy.vocabulary import AwardStatus
 from kjfh_workflow.web.answers.books import ReconciliationAnswer
 from kjfh_workflow.web.answers.common import Limit
@@ -66,6 +65,9 @@ def show_ledger(
 ) -> Any:
     """How each award stands, by case and award. Offices see their city's, operators their own.
 
+    Besides the columns a row has the `version` of its case, to be sent as `If-Match`, `evidence`, how an act names the
+    award, and `events`, `event` and `label` of each that your role could perform on it as it stands: send it to
+    `POST /v1/cases/{case}/events/{event}`. Whether it is refused its preview tells; as of a past day there are none.
     The spreadsheet has all of them, and the sums by status in its note; `/v1/ledger/years` has the sums as JSON.
     """
     wanted, ledger = Wanted(case, year, status), workflow.ledger
@@ -121,7 +123,7 @@ def reconcile_payments(
     Each payment is recorded by itself. The same list sent again pays nothing twice, so after a broken connection it
     is simply sent again.
     """
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / f"list.{ending}"
+    with folder_aside("kjfh-payments-") as folder:
+        file = folder / f"list.{ending}"
         file.write_bytes(content)
         return ReconciliationAnswer.of(workflow.ledger.reconcile(file, by=caller))

@@ -9,15 +9,18 @@ from fastapi import APIRouter, Header, Path, Response
 from kjfh_workflow.web.answers.common import Limit, Page
 from kjfh_workflow.web.answers.notices import NoticeAnswer, NoticeLine, OpenedAnswer, PreviewAnswer, ReceivedAnswer
 from kjfh_workflow.web.caller import Caller, Desk
+from kjfh_workflow.web.contract import with_headers
 from kjfh_workflow.web.problems import responses
 from kjfh_workflow.web.routes.asked import VISIBLE, Behind, CaseId, NoticeId, Wanted, first_of
 
 router = APIRouter(prefix="/v1", tags=["notices"])
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_ETAG = with_headers(200, "ETag")[200]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _LETTER: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The letter.", "content": {_DOCX: {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "You have it already."},
+    200: {"description": "The letter.", "content": {_DOCX: _BINARY}, **_ETAG},
+    304: {"description": "You have it already.", **_ETAG},
 }
 NoticeName = Annotated[str, Path(max_length=64, pattern=VISIBLE, examples=["application_rejected"])]
 

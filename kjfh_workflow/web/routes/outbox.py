@@ -14,8 +14,8 @@ from kjfh_workflow.web.answers.outbox import (
     AddressAnswer,
     Deliveries,
     DeliveryState,
-    EntryAnswer,
     Medium,
+    OutboxEntryAnswer,
     TracedAnswer,
     Way,
 )
@@ -82,7 +82,7 @@ class NewAddress(_Body):
     address: str = Field(max_length=2048, pattern=VISIBLE, description="Empty withdraws it.", examples=["a@example.cn"])
 
 
-@router.get("/outbox", response_model=Page[EntryAnswer], responses=responses(404))
+@router.get("/outbox", response_model=Page[OutboxEntryAnswer], responses=responses(404))
 def list_outbox(
     caller: Caller,
     workflow: Desk,
@@ -96,14 +96,14 @@ def list_outbox(
     ] = False,
     after: Behind = "",
     limit: Limit = 100,
-) -> Page[EntryAnswer]:
+) -> Page[OutboxEntryAnswer]:
     """Letters and how they stand, newest first: a row for each delivery, and for each notice that has none yet."""
     wanted = Filter(
         city=city, case=case, channel=channel, state=state or "", problems=problems, unserved=unserved
     )  # fmt: skip
     rows = workflow.mail_room.entries(wanted, reader=caller, after=after, limit=limit + 1)
     found, following = first_of(rows, limit, lambda entry: entry.key)
-    return Page(items=[EntryAnswer.of(entry) for entry in found], next=following)
+    return Page(items=[OutboxEntryAnswer.of(entry) for entry in found], next=following)
 
 
 @router.post("/outbox/retries", response_model=Deliveries, responses=responses(403, 404, 409))

@@ -5,16 +5,15 @@ Each tenancy is a case like any other (``acts``).
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 
 from kjfh_workflow.books.tenants import Imported
 from kjfh_workflow.casework.workflow import Workflow
+from kjfh_workflow.intake.aside import folder_aside
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.web.answers.tenants import ImportedAnswer
 from kjfh_workflow.web.caller import Caller, Desk
@@ -29,7 +28,7 @@ _SHEETS = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "tenants.xlsx",
     "text/csv": "tenants.csv",
 }
-_ROWS: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
+_ROWS: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(Annotated[list[dict[str, Any]], FailFast()])
 _ROW = {
     "name": "余姚某某科技有限公司", "uscc": "91330281MA2B00001P", "founded_on": "2020-03-01",
     "entered_on": "2020-06-01", "area_m2": "120.5", "field": "电子信息", "technology_sme": True,
@@ -73,7 +72,7 @@ def _import(workflow: Workflow, case: str, kind: str, body: bytes, by: Actor, pr
         return workflow.books.import_tenants(case, rows, by=by, preview=preview)
     if kind not in _SHEETS:
         raise WrongType(f"a roster is {_JSON}, {' or '.join(_SHEETS)}")
-    with tempfile.TemporaryDirectory(prefix="kjfh-tenants-") as folder:
-        file = Path(folder, _SHEETS[kind])
+    with folder_aside("kjfh-tenants-") as folder:
+        file = folder / _SHEETS[kind]
         file.write_bytes(body)
         return workflow.books.import_tenants(case, file, by=by, preview=preview)
