@@ -18,7 +18,7 @@
     │   ├── StandsOtherwise       what it is about does not stand so that this can be done: it is done already, …
     │   ├── ListChanged           the row behind which to go on is gone from the list
     │   └── RequestReused         the request id was used for another act: trying again will not help
-    ├── Unavailable               the database cannot be reached or cannot work: try again later
+    ├── Unavailable               the database, or what else is needed, cannot work: try again later
     ├── SchemaMismatch            the database is older or newer than this program
     └── DeliveryFailed            a channel did not take a notice; never leaves the delivery
 
@@ -165,7 +165,7 @@ class SchemaMismatch(WorkflowError):
 
 
 class Unavailable(WorkflowError):
-    """The database cannot be reached or cannot work; nothing that was not committed has happened."""
+    """What is needed, the database above all, cannot work at present; what was not committed has not happened."""
 
 
 class DeliveryFailed(WorkflowError):

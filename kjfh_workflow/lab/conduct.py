@@ -96,8 +96,9 @@ class Conductor:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="kjfh-lab-")))
             receiver = Receiver(random.Random(self.seed + 1))  # noqa: S311
             stack.callback(receiver.close)
-            # The process they are forked from keeps the environment it was started in.
-            os.environ.setdefault(_SECRET_IN, secrets.token_hex(16))
+            # Set for each anew: the process they are forked from keeps the environment that it was started in.
+            self._environment = {_SECRET_IN: secrets.token_hex(16)}
+            os.environ.update(self._environment)
             self._channels = folder / "channels.toml"
             self._channels.write_text(_CHANNELS.format(url=receiver.url, secret=_SECRET_IN), "utf-8")
             self._work_and_kill()
@@ -155,7 +156,9 @@ class Conductor:
     def _start(self, skew: float = 0.0) -> Worker:
         for _ in range(30):
             ready, told = self._forks.Pipe(duplex=False)
-            process = self._forks.Process(target=work, args=(self._database, str(self._channels), skew, told))
+            process = self._forks.Process(
+                target=work, args=(self._database, str(self._channels), skew, self._environment, told)
+            )
             process.start()
             told.close()
             try:

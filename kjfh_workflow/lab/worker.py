@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection, wait
 
@@ -21,8 +22,9 @@ from kjfh_workflow.scheduler import Runner
 LEASE = timedelta(seconds=3)
 
 
-def work(database: str, channels: str, skew: float, ready: Connection) -> None:
+def work(database: str, channels: str, skew: float, environment: Mapping[str, str], ready: Connection) -> None:
     """Run until killed, or told to stop; *ready* is told once, or closed if it does not come to that."""
+    os.environ.update(environment)
     logging.basicConfig(level=logging.WARNING, format="%(process)d %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     sending.LEASE = LEASE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from kjfh_workflow.web.answers.books import BanAnswer, MisconductAnswer
 from kjfh_workflow.web.answers.common import Evidence, Limit
@@ -25,6 +25,7 @@ from kjfh_workflow.web.answers.tables import (
 )
 from kjfh_workflow.web.caller import Caller, Desk, RequestKey
 from kjfh_workflow.web.problems import responses
+from kjfh_workflow.web.routes.asked import Body
 
 router = APIRouter(prefix="/v1", tags=["books"])
 
@@ -35,10 +36,10 @@ Uscc = Annotated[
 _MISCONDUCT: dict[str, Any] = {"person": "张评审", "finding": "收受申报单位财物", "document_no": "余纪〔2021〕5号"}
 
 
-class Misconduct(BaseModel):
+class Misconduct(Body):
     """A reviewer's misconduct, to be put on the integrity list."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"evidence": _MISCONDUCT}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"evidence": _MISCONDUCT}]})
 
     city: str | None = Field(default=None, max_length=64, description="Whose list; the caller's by default.")
     evidence: Evidence = Field(default={}, description="`person`, `finding` and `document_no`.")

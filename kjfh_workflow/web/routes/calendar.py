@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from kjfh_workflow.policy.vocabulary import LengthUnit, Role
 from kjfh_workflow.policy.wording import house_words
@@ -13,18 +13,17 @@ from kjfh_workflow.rules.deadlines import count
 from kjfh_workflow.web.answers.calendar import DueAnswer, HolidayAnswer, Recorded, YearAnswer
 from kjfh_workflow.web.caller import Caller, Desk, require_role
 from kjfh_workflow.web.problems import Malformed, responses
-from kjfh_workflow.web.routes.asked import LAST_DAY, Day, Text
+from kjfh_workflow.web.routes.asked import LAST_DAY, Body, Day, Text
 
 router = APIRouter(prefix="/v1", tags=["calendar"])
 
 _Days = Annotated[list[Day], Field(max_length=366)]
 
 
-class Announcement(BaseModel):
+class Announcement(Body):
     """What was announced after the calendar data was made."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"source": "国办发明电〔2026〕7号", "rest": ["2026-10-08"], "work": []}]},
     )
 

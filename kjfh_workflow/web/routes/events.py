@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.web.answers.common import Limit
@@ -22,6 +22,7 @@ from kjfh_workflow.web.answers.events import (
 )
 from kjfh_workflow.web.caller import Caller, Desk
 from kjfh_workflow.web.problems import responses
+from kjfh_workflow.web.routes.asked import Body
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -36,18 +37,18 @@ FollowerName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_.\-]{0,63}$", example
 _ID = r"^[A-Za-z0-9_.\-]{0,64}$"
 
 
-class Replay(BaseModel):
+class Replay(Body):
     """Where a follower goes on."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"cursor": 1000}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cursor": 1000}]})
 
     cursor: int = Field(ge=0, le=_LARGEST, description="It is handed everything behind this number.")
 
 
-class Skip(BaseModel):
+class Skip(Body):
     """Why an event is skipped."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "测试案件，不必接收"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "测试案件，不必接收"}]})
 
     reason: str = Field(min_length=1, max_length=500)
 

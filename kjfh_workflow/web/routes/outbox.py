@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from kjfh_workflow.store.outbox_desk import Wanted as Filter
 from kjfh_workflow.web.answers.common import Limit, Page
@@ -21,49 +21,56 @@ from kjfh_workflow.web.answers.outbox import (
 )
 from kjfh_workflow.web.caller import Caller, Desk
 from kjfh_workflow.web.problems import responses
-from kjfh_workflow.web.routes.asked import VISIBLE, Behind, CityName, Day, Line, Name, NoticeId, Text, Wanted, first_of
+from kjfh_workflow.web.routes.asked import (
+    VISIBLE,
+    Behind,
+    Body,
+    CityName,
+    Day,
+    Line,
+    Name,
+    NoticeId,
+    Text,
+    Wanted,
+    first_of,
+)
 
 router = APIRouter(prefix="/v1", tags=["outbox"])
 
 _NOTICE = "/outbox/{case}/{version}/{number}"
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Retry(_Body):
+class Retry(Body):
     """What is to be tried again at once."""
 
     channel: Name = Field(default="", description="Only on this channel.", examples=["mail"])
 
 
-class Resend(_Body):
+class Resend(Body):
     """By which channel a letter is to be sent once more, and why."""
 
     channel: Name = Field(description="One that it did not take before, too.", examples=["mail"])
     reason: Text = Field(description="It stands in the log.", examples=["对方称未收到"])
 
 
-class Discard(_Body):
+class Discard(Body):
     """What is not to be sent any more, and why."""
 
     reason: Text = Field(description="It stands in the log.", examples=["已当面告知"])
     channel: Name = Field(default="", description="Only on this channel; otherwise on all that have not sent it.")
 
 
-class DiscardBefore(_Body):
+class DiscardBefore(Body):
     """For the day on which a bureau starts delivering by this program: whom it has told on paper is not told again."""
 
     before: Day = Field(description="Notices of earlier days, for which no channel has been chosen yet.")
     reason: Text = Field(description="It stands in the log.", examples=["已纸质送达"])
 
 
-class Proof(_Body):
+class Proof(Body):
     """That a letter reached its addressee."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"how": "直接送达", "on": "2021-03-04", "served_by": "王某", "received_by": "李某"}]
         },
@@ -76,7 +83,7 @@ class Proof(_Body):
     note: Text = Field(default="", description="The receipt's number, the witnesses, the newspaper.")
 
 
-class NewAddress(_Body):
+class NewAddress(Body):
     """Where somebody is reached."""
 
     address: str = Field(max_length=2048, pattern=VISIBLE, description="Empty withdraws it.", examples=["a@example.cn"])

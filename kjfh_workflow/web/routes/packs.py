@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.errors import NotFound
@@ -21,7 +21,7 @@ from kjfh_workflow.web.answers.pack_contents import PackAnswer
 from kjfh_workflow.web.answers.packs import ArticleAnswer, Comparison, ConfirmationAnswer, PackLine, QuestionAnswer
 from kjfh_workflow.web.caller import Caller, Desk, require_role
 from kjfh_workflow.web.problems import responses
-from kjfh_workflow.web.routes.asked import VISIBLE, CityName, Day, Text
+from kjfh_workflow.web.routes.asked import VISIBLE, Body, CityName, Day, Text
 
 router = APIRouter(prefix="/v1", tags=["packs"])
 
@@ -41,10 +41,8 @@ _DRAWN: _Documented = {
 _STILL = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 
-class Confirmation(BaseModel):
+class Confirmation(Body):
     """What the bureau confirms."""
-
-    model_config = ConfigDict(extra="forbid")
 
     key: str = Field(max_length=200, pattern=VISIBLE, description="The provision's, as in `open-questions`.")
     on: Day | None = Field(default=None, description="The day of the confirmation; today by default.")
