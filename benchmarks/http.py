@@ -159,7 +159,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8], help="at once (1 8)")
     parser.add_argument("--only", nargs="+", metavar="KIND", help='"perform accept", "list, by name", … (all)')
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
-    parser.add_argument("--folder", type=Path, help="where the database is made (the system's temporary folder)")
+    parser.add_argument(
+        "--folder", type=Path, help="where the database is made, a folder that is there (the system's temporary folder)"
+    )
     return parser.parse_args(arguments)
 
 
