@@ -7,6 +7,7 @@ acknowledged. A refusal, or anything else than an answer, a conflict or an outag
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
 import time
@@ -14,13 +15,17 @@ from collections.abc import Callable
 from itertools import count
 
 from kjfh_workflow import Actor, Outcome
+from kjfh_workflow.casework.opening import when_there
 from kjfh_workflow.errors import Conflict, Unavailable
 from tests.bureau import MATERIALS, Bureau, facts, uscc
 
 
 def main(url: str, number: int) -> None:
     """Submit, accept, return for correction: from then on it is the ticking processes' turn."""
-    office, over = Bureau(url), threading.Event()
+    quiet = logging.getLogger("clerk")
+    quiet.disabled = True
+    # It may come so late that there is no primary any more, or not yet again.
+    office, over = when_there(lambda: Bureau(url), quiet), threading.Event()
 
     def listen() -> None:
         sys.stdin.read()
