@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from kjfh_workflow import Actor, InputError, NotFound
 from kjfh_workflow.casework.finding import Firm
 from kjfh_workflow.clock import office_hour
 from kjfh_workflow.policy.vocabulary import Role
-from kjfh_workflow.store import registry
+from kjfh_workflow.store import registry, schema
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.finding import SORTS
 from tests.bureau import Bureau, uscc
@@ -371,6 +371,17 @@ def test_a_tenancy_says_whose_it_is(bureau: Bureau) -> None:
     assert rows == {"application": None, "incubator": None, "tenancy": Firm("余姚某某软件有限公司", uscc(7))}
     [child] = bureau.workflow.dossier(title, reader=bureau.clerk).children
     assert child["tenant"] == rows["tenancy"]
+
+
+def test_a_tenancy_whose_pack_is_gone_is_listed_still(desk: Bureau) -> None:
+    _, title = desk.recognised()
+    desk.workflow.open_case("tenancy", "admit", by=desk.operator, parent=title, evidence={"tenant": tenant(7)})
+    [before] = desk.workflow.cases(Filter(kind="tenancy"))
+    assert before["deadline"]
+    with desk.workflow._database.writing() as tx:
+        tx.connection.execute(update(schema.cases).where(schema.cases.c.kind == "tenancy").values(policy="1999-01-01"))
+    [row] = desk.workflow.cases(Filter(kind="tenancy"))
+    assert (row["tenant"], row["deadline"], row["final"]) == (before["tenant"], None, False)
 
 
 def test_the_memory_of_what_is_over_is_not_read(desk: Bureau) -> None:

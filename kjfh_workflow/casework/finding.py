@@ -87,7 +87,8 @@ def in_words(office: Office, tx: CoreTransaction, listed_rows: Iterable[dict[str
     ``deadline`` is a ``NextDeadline``, ``tenant`` the ``Firm`` of a tenancy; both may be None.
     """
     found = [*listed_rows]
-    looked_into = {row["id"] for row in found if row["kind"] == CaseKind.TENANCY or _may_run(office.catalog, row)}
+    ticking = {row["id"] for row in found if _may_run(office.catalog, row)}
+    looked_into = ticking | {row["id"] for row in found if row["kind"] == CaseKind.TENANCY}
     known = {case.id: case for case in _several_cases(tx, sorted(looked_into))}
     today = office.moment(tx).today if known else date.max
     return [
@@ -95,7 +96,7 @@ def in_words(office: Office, tx: CoreTransaction, listed_rows: Iterable[dict[str
             "to_do": [],
             **row,
             **asdict(row_in_words(office.catalog, row)),
-            "deadline": _next_deadline(office, known[row["id"]], today) if row["id"] in known else None,
+            "deadline": _next_deadline(office, known[row["id"]], today) if row["id"] in ticking else None,
             "tenant": _tenant(known[row["id"]]) if row["id"] in known else None,
         }
         for row in found
