@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from kjfh_workflow import Actor, InputError
 from kjfh_workflow.casework.verify import verify_export
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
-from tests.bureau import CIXI_USCC, Bureau, facts, uscc
+from tests.bureau import Bureau, uscc
+from tests.busy_office import busy_office
 
 #: A column of each append-only table that an honest program never touches again.
 APPEND_ONLY = {
@@ -55,50 +57,11 @@ LEDGER = (
 
 
 @pytest.fixture
-def busy(bureau: Bureau) -> Bureau:
+def busy(database_url: str) -> Iterator[Bureau]:
     """An office with something in every table."""
-    bureau.recognised()
-    case = bureau.submit(type="makerspace").case
-    bureau.act(case, "find_fraud", bureau.lead, finding="虚报")
-    admin = type(bureau.operator).of("admin", "admin", "yuyao")
-    bureau.workflow.confirm("yuyao", "in_force", by=admin, note="局长办公会")
-    bureau.workflow.announce_holidays("测试", by=admin, rest=[date(2020, 1, 8)])
-    with_money(bureau)
-    misconduct = {"person": "评审甲", "finding": "徇私舞弊", "document_no": "余科〔2021〕9号"}
-    bureau.workflow.books.record_misconduct("yuyao", by=bureau.lead, evidence=misconduct)
-    proof = bureau.submit(type="makerspace", who=Actor.of("m", "applicant", "yuyao", uscc=uscc(6))).case
-    bureau.workflow.files.attach(proof, "plan.pdf", [b"%PDF-1.7\n"], by=bureau.clerk)
-    bureau.workflow.tick()
-    bureau.workflow.deliver()
-    mail_room, letter = bureau.workflow.mail_room, f"{case}/2/1"
-    mail_room.letter(letter)
-    mail_room.set_address("yuyao", "tech_lead", "email", "lead@example.com", by=admin)
-    mail_room.serve(
-        letter, by=bureau.clerk, how="直接送达", on=date(2021, 3, 1), served_by="王经办", received_by="张三"
-    )
-    bureau.workflow.checkpoint()
-    return bureau
-
-
-def with_money(bureau: Bureau) -> None:
-    """A year's assessment of Yuyao, and a title of Cixi with its award in three instalments."""
-    bureau.workflow.rounds.open("yuyao", 2021, by=bureau.lead)
-    [title] = bureau.workflow.rounds.roster("yuyao", 2021)
-    bureau.act(title, "propose_grade", bureau.clerk, grade="good")
-    bureau.workflow.rounds.close("yuyao", 2021, by=bureau.lead)
-    who = Actor.of("haian", "applicant", "cixi", name="慈溪海岸众创空间有限公司", uscc=CIXI_USCC)
-    clerk, lead, finance, cashier = (
-        Actor.of(name, role, "cixi")
-        for name, role in (("zhou", "tech_clerk"), ("wu", "tech_lead"), ("chen", "finance"), ("he", "finance"))
-    )
-    case = bureau.submit(who, city="cixi", type="makerspace", facts=facts("cixi-makerspace")).case
-    bureau.act(case, "accept", clerk)
-    bureau.act(case, "pass_preliminary", clerk, findings="all_met")
-    bureau.act(case, "endorse", finance)
-    granted = bureau.act(case, "endorse", lead).opened["incubator"]
-    first = {"kind": "recognition", "year": 2021, "instalment": 1}
-    bureau.act(granted, "approve_award", finance, **first)
-    bureau.act(granted, "pay_award", cashier, **first, paid_on=date(2021, 3, 1), voucher="2021-0301")
+    office = busy_office(database_url)
+    yield office
+    office.workflow.close()
 
 
 def run(url: str, *statements: str) -> None:

@@ -14,9 +14,11 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
+from jinja2 import BytecodeCache, FileSystemLoader, StrictUndefined, Template, TemplateNotFound
+from jinja2.bccache import Bucket
 from jinja2.sandbox import SandboxedEnvironment
 
 from kjfh_workflow.errors import PolicyError, Problem
@@ -276,6 +278,23 @@ def sender(identity: Identity) -> str:
     return identity.issuers[0] if identity.issuers else identity.contact
 
 
+class _CompiledOnce(BytecodeCache):
+    """What this process has compiled, by its source: the next workflow that it opens need not compile it again."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _CompiledOnce()
+
+
 class Renderer:
     """The templates of the program and of the bureau, the bureau's first."""
 
@@ -289,6 +308,7 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=False,
             auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         self._environment.filters |= {"date": _day, "yuan": _yuan}
         self._templates: dict[tuple[str, str, str], Template] = {}
