@@ -19,7 +19,7 @@ from kjfh_workflow import Actor
 from kjfh_workflow.store.schema import metadata
 from tests.api import Api, as_, served, token
 from tests.bureau import Bureau, uscc
-from tests.test_history import with_money
+from tests.office_with_everything import with_money
 from tests.townsfolk import fresh_bureau, restored, saved, sqlite_of
 
 DAY = date(2021, 3, 1)

@@ -21,12 +21,12 @@ import pytest
 from fastapi import FastAPI, Request
 from sqlalchemy import text
 
-from kjfh_workflow import Actor
+from kjfh_workflow import Actor, Workflow
 from kjfh_workflow.errors import NotAuthenticated
 from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.routes.files import takes_stream
 from kjfh_workflow.web.settings import FileSettings, Settings
-from tests.api import Api, serving
+from tests.api import Api, borrowed, serving
 from tests.bureau import CIXI_USCC, Bureau
 from tests.evidence_files import SAMPLES, docx, pdf, pieces
 from tests.test_tenant_import import as_csv, as_xlsx, firms
@@ -74,11 +74,14 @@ class Desk(Api):
             return int(tx.connection.execute(text("SELECT count(*) FROM kjfh_files")).scalar_one())
 
 
+def limited(workflow: Workflow) -> FastAPI:
+    """With a limit of 2 MiB for files, and of 64 KiB for every other body."""
+    return create_app(workflow, whoever, Settings(files=FileSettings(max_bytes=LIMIT), body_bytes=64 * 1024))
+
+
 @pytest.fixture
 def api(bureau: Bureau) -> Iterator[Desk]:
-    """With a limit of 2 MiB for files, and of 64 KiB for every other body."""
-    settings = Settings(files=FileSettings(max_bytes=LIMIT), body_bytes=64 * 1024)
-    with serving(create_app(bureau.workflow, whoever, settings)) as url:
+    with borrowed(bureau, limited) as url:
         yield Desk(url, bureau)
 
 

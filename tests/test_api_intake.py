@@ -11,21 +11,26 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from kjfh_workflow import Actor
+from kjfh_workflow import Actor, Workflow
 from kjfh_workflow.intake.folder import read_folder
 from kjfh_workflow.web.app import create_app
-from tests.api import Api, serving
+from tests.api import Api, borrowed
 from tests.bureau import Bureau
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 APPLICANT = Actor.of("op", "applicant", "yuyao", uscc=read_folder(EXAMPLES / "yuyao-chaoyang").uscc)
 
 
+def for_chaoyang(workflow: Workflow) -> FastAPI:
+    """A service where everybody is Chaoyang's applicant."""
+    return create_app(workflow, lambda _: APPLICANT)
+
+
 @pytest.fixture
 def api(desk: Bureau) -> Iterator[Api]:
-    """A service where everybody is Chaoyang's applicant."""
-    with serving(create_app(desk.workflow, lambda _: APPLICANT)) as url:
+    with borrowed(desk, for_chaoyang) as url:
         yield Api(url)
 
 

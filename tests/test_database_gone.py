@@ -21,7 +21,7 @@ from kjfh_workflow.store.database import Database, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.settings import Settings
-from tests.api import serving
+from tests.api import NO_TLS, serving
 from tests.bureau import MATERIALS, Bureau, facts, uscc
 from tests.severed import wired
 from tests.test_run import eventually
@@ -48,7 +48,7 @@ def service(database: Database, office: Bureau) -> Iterator[httpx.Client]:
     workflow = Workflow(database, clock=FixedClock(office.clock.instant))
     with (
         serving(create_app(workflow, everybody, Settings(threads=8))) as url,
-        httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+        httpx.Client(base_url=url, trust_env=False, verify=NO_TLS, timeout=60) as client,
     ):
         yield client
     workflow.close()

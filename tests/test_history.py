@@ -17,7 +17,7 @@ from kjfh_workflow.casework.verify import verify_export
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
 from tests.bureau import Bureau, uscc
-from tests.busy_office import busy_office
+from tests.office_with_everything import busy_office
 
 #: A column of each append-only table that an honest program never touches again.
 APPEND_ONLY = {

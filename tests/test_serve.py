@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 
 from kjfh_workflow import Actor
 from kjfh_workflow.policy.vocabulary import PERSON_ROLES
-from tests.api import as_, token, write_settings
+from tests.api import NO_TLS, as_, token, write_settings
 from tests.bureau import YUYAO_USCC, Bureau
 from tests.commands import Kjfh
 
@@ -51,11 +51,16 @@ class Served:
         return self._log.read_text("utf-8")
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers=headers, trust_env=False, timeout=_PATIENCE)
+        return httpx.get(f"{self.url}{path}", headers=headers, trust_env=False, verify=NO_TLS, timeout=_PATIENCE)
 
     def post(self, path: str, by: Actor, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
         return httpx.post(
-            f"{self.url}{path}", json=body or {}, headers=as_(by, **headers), trust_env=False, timeout=_PATIENCE
+            f"{self.url}{path}",
+            json=body or {},
+            headers=as_(by, **headers),
+            trust_env=False,
+            verify=NO_TLS,
+            timeout=_PATIENCE,
         )
 
     def is_ready(self) -> bool:
@@ -150,7 +155,7 @@ def test_two_processes_serve_and_a_request_at_hand_is_finished_when_told_to_stop
             time.sleep(1.5)
             assert service.process.poll() is None, "it does not go while somebody waits for an answer"
             with pytest.raises(httpx.TransportError):
-                httpx.get(f"{service.url}/health", trust_env=False, timeout=2)
+                httpx.get(f"{service.url}/health", trust_env=False, verify=NO_TLS, timeout=2)
         acting.join()
         assert service.process.wait(_PATIENCE) == 0
         assert [answer.status_code for answer in answers] == [200], answers[0].text
