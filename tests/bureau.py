@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -60,22 +59,9 @@ def uscc(number: int) -> str:
 
 
 @cache
-def _packs() -> Catalog:
+def packs() -> Catalog:
     """Both cities' packs, read once in this process."""
     return load_catalog((), ())
-
-
-@cache
-def _new_office() -> sqlite3.Connection:
-    """A database that has just got its schema: to be copied, which is a hundred times faster than to be made."""
-    copy = sqlite3.connect(":memory:", check_same_thread=False)
-    database = Database.open("sqlite://")
-    migrate.upgrade(database.engine)
-    with database.engine.connect() as connection:
-        made: Any = connection.connection.driver_connection
-        made.backup(copy)
-    database.engine.dispose()
-    return copy
 
 
 def _with_schema(url: str) -> Database:
@@ -83,7 +69,7 @@ def _with_schema(url: str) -> Database:
     if database.engine.dialect.name == "sqlite" and not migrate.current(database.engine):
         with database.engine.connect() as connection:
             empty: Any = connection.connection.driver_connection
-            _new_office().backup(empty)
+            migrate.blank().backup(empty)
     return database
 
 
@@ -94,7 +80,7 @@ class Bureau:
         self.clock = FixedClock(office_hour(day))
         database = _with_schema(url) if create else Database.open(url)
         create = create and database.engine.dialect.name != "sqlite"
-        self.workflow = Workflow(database, states=_packs(), clock=self.clock, channels=Channels.none(), create=create)
+        self.workflow = Workflow(database, states=packs(), clock=self.clock, channels=Channels.none(), create=create)
         self.operator = Actor.of("op", "applicant", "yuyao", name="余姚朝阳科技孵化器有限公司", uscc=YUYAO_USCC)
         self.clerk = Actor.of("clerk", "tech_clerk", "yuyao")
         self.lead = Actor.of("lead", "tech_lead", "yuyao")

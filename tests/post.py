@@ -12,7 +12,7 @@ from kjfh_workflow import Actor, Workflow
 from kjfh_workflow.clock import FixedClock
 from kjfh_workflow.notices.channels.config import Channels, Limits
 from kjfh_workflow.notices.channels.message import Channel, Message
-from tests.bureau import Bureau, uscc
+from tests.bureau import Bureau, packs, uscc
 
 ADMIN = Actor.of("root", "admin", "yuyao", name="管理员")
 
@@ -90,7 +90,7 @@ def office(url: str, *ways: Way, channels: Channels | None = None, clock: FixedC
         bureau.clock = clock
     for way in ways:
         way.clock = bureau.clock
-    bureau.workflow = Workflow(url, clock=bureau.clock, channels=channels or Ways(*ways), create=True)
+    bureau.workflow = Workflow(url, states=packs(), clock=bureau.clock, channels=channels or Ways(*ways), create=True)
     return bureau
 
 

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from string import Formatter
 from typing import Any, TypeVar
@@ -76,12 +77,18 @@ def load_pack(folder: Path) -> PolicyPack:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file with exact decimals.
+    """A TOML file with exact decimals. It is shared: nobody may change it.
 
     Raises:
         tomllib.TOMLDecodeError, UnicodeDecodeError, OSError: as they come.
     """
-    return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    return _parsed(path.read_text("utf-8"))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> dict[str, Any]:
+    """A process that opens several workflows parses what has not changed in between once: it is most of the time."""
+    return tomllib.loads(text, parse_float=Decimal)
 
 
 def _check_folder(folder: Path, place: str, problems: list[Problem]) -> None:
