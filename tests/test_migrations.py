@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Connection, inspect, make_url, text
 
 from kjfh_workflow import Actor, Refused, SchemaMismatch, Workflow, WorkflowError
-from kjfh_workflow.store import migrate
+from kjfh_workflow.store import migrate, rights
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
@@ -94,6 +94,9 @@ def test_on_postgresql_the_program_deletes_from_its_queues_only_owns_nothing_and
         connection.execute(text(grants[1].replace("kjfh_program", name)))
     url = make_url(postgres_url).set(username=name, drivername="postgresql").render_as_string(hide_password=False)
     run_tool("pg_dump", "-Fc", "-f", str(tmp_path / "kjfh.dump"), url)
+    clerk = Database.open(make_url(postgres_url).set(username=name).render_as_string(hide_password=False))
+    rights.check(clerk.engine)
+    clerk.engine.dispose()
     office = Bureau(make_url(postgres_url).set(username=name).render_as_string(hide_password=False), create=False)
     case = office.reviewed()
     office.act(case, "return_for_correction", office.clerk, missing=["证明"])
@@ -102,6 +105,26 @@ def test_on_postgresql_the_program_deletes_from_its_queues_only_owns_nothing_and
     assert office.workflow.checkpoint() is not None
     assert office.workflow.verify().holds
     office.workflow.close()
+    with owner.engine.begin() as connection:
+        connection.execute(text(f"DROP OWNED BY {name}"))
+        connection.execute(text(f"DROP ROLE {name}"))
+    owner.engine.dispose()
+
+
+def test_a_forgotten_grant_is_told_with_the_words_that_mend_it(postgres_url: str) -> None:
+    owner = Database.open(postgres_url)
+    name = f"kjfh_clerk_{uuid.uuid4().hex[:8]}"
+    with owner.engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN IN ROLE pg_read_all_data"))
+    clerk = Database.open(make_url(postgres_url).set(username=name).render_as_string(hide_password=False))
+    with pytest.raises(SchemaMismatch, match=rf"GRANT DELETE ON kjfh_unpublished, .* TO {name}") as found:
+        rights.check(clerk.engine)
+    grants = str(found.value).partition("run: ")[2]
+    assert "GRANT SELECT" not in grants, "it reads everything"
+    with owner.engine.begin() as connection:
+        connection.execute(text(grants))
+    rights.check(clerk.engine)
+    clerk.engine.dispose()
     with owner.engine.begin() as connection:
         connection.execute(text(f"DROP OWNED BY {name}"))
         connection.execute(text(f"DROP ROLE {name}"))

@@ -14,15 +14,16 @@ from typing import TypeVar
 from sqlalchemy import Engine
 
 from kjfh_workflow import resources
-from kjfh_workflow.errors import InputError, Unavailable
+from kjfh_workflow.errors import InputError, PolicyError, Unavailable
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.notices.render import Renderer
+from kjfh_workflow.notices.template_folders import strangers
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.store.database import Database
 
 OpenedT = TypeVar("OpenedT")
 #: Between two looks for a database that is not there, in seconds.
-_LONGEST_PAUSE = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
 
 def load_templates(templates: Iterable[str | Path] = ()) -> Renderer:
@@ -34,11 +35,16 @@ def load_catalog(states: Iterable[str | Path] | Catalog = (), templates: Iterabl
     """The program's policy packs, and the bureau's over them; or those that somebody has loaded already.
 
     Raises:
-        PolicyError: with every problem of every pack.
+        PolicyError: with every problem of every pack, or of the folders of templates.
     """
     if isinstance(states, Catalog):
-        return states
-    return Catalog.load([resources.states_dir(), *map(Path, states)], load_templates(templates).has_template)
+        catalog = states
+    else:
+        catalog = Catalog.load([resources.states_dir(), *map(Path, states)], load_templates(templates).has_template)
+    cities, notices = _named(catalog)
+    if problems := [problem for folder in templates for problem in strangers(Path(folder), cities, notices)]:
+        raise PolicyError(problems)
+    return catalog
 
 
 def configured_channels(channels: str | Path | Channels | None) -> Channels:
@@ -65,10 +71,13 @@ def refuse_strangers(channels: Channels, catalog: Catalog) -> None:
     Raises:
         InputError: with every such name, and the nearest one that exists.
     """
-    packs = [*catalog]
-    cities, notices = {pack.city for pack in packs}, {name for pack in packs for name in pack.identity.notices}
-    if problems := channels.strangers(cities, notices):
+    if problems := channels.strangers(*_named(catalog)):
         raise InputError(problems)
+
+
+def _named(catalog: Catalog) -> tuple[set[str], set[str]]:
+    """The cities and the notices that there are."""
+    return {pack.city for pack in catalog}, {name for pack in catalog for name in pack.identity.notices}
 
 
 def when_there(opening: Callable[[], OpenedT], log: logging.Logger, patience: float = float("inf")) -> OpenedT:
@@ -76,19 +85,23 @@ def when_there(opening: Callable[[], OpenedT], log: logging.Logger, patience: fl
 
     Args:
         opening: raises ``Unavailable`` while it is not there.
-        log: told of each look in vain.
+        log: told of each look in vain, and when it is there after all.
         patience: seconds after which it is given up.
 
     Raises:
         Unavailable: if it is not there after all.
     """
-    pause, until = 1.0, time.monotonic() + patience
+    pause, until = _FIRST_PAUSE, time.monotonic() + patience
     while True:
         try:
-            return opening()
+            opened = opening()
         except Unavailable as error:
             if time.monotonic() > until:
                 raise
             log.warning("%s; again in %.0f s", error, pause)
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            if pause > _FIRST_PAUSE:
+                log.info("the database is there")
+            return opened

@@ -9,7 +9,7 @@ import click
 
 from kjfh_workflow.casework import verify
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json
-from kjfh_workflow.store import migrate
+from kjfh_workflow.store import migrate, rights
 from kjfh_workflow.store.database import Database
 
 if TYPE_CHECKING:
@@ -39,9 +39,10 @@ def upgrade(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
-    """Say whether the schema fits this program (exit code 6 if not)."""
+    """Say whether the schema fits this program, and its role may use it (exit code 6 if not)."""
     database = _opened(ctx)
     migrate.check(database.engine)
+    rights.check(database.engine)
     if as_json:
         print_json({"schema": migrate.newest()})
     else:

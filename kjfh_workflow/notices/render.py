@@ -43,7 +43,7 @@ SPECIMEN = "〔示例〕"
 AWARDS = "awards"
 
 #: The files of a template folder.
-_PARTS = ("subject.txt", "title.txt", "body.txt")
+PARTS = ("subject.txt", "title.txt", "body.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +315,7 @@ class Renderer:
 
     def has_template(self, city: str, notice: str) -> bool:
         """Whether *notice* can be written for *city*."""
-        return all(self._find(city, notice, part) is not None for part in _PARTS)
+        return all(self._find(city, notice, part) is not None for part in PARTS)
 
     def write(self, notice: str, letter: Letter) -> Written:
         """Subject, title and text.
@@ -325,7 +325,7 @@ class Renderer:
         """
         try:
             subject, title, body = (
-                self._template(letter.pack.city, notice, part).render(letter.words).strip() for part in _PARTS
+                self._template(letter.pack.city, notice, part).render(letter.words).strip() for part in PARTS
             )
         except Exception as error:
             # Whatever a template does wrong, the message must name the template.
