@@ -184,6 +184,12 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(file: Path) -> None:
     assert [*file.parent.iterdir()] == [file]
 
 
+def test_a_file_that_cannot_be_written_is_called_by_its_own_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as failed:
+        save(tmp_path / "nowhere" / "list.xlsx", [table()])
+    assert failed.value.filename == str(tmp_path / "nowhere" / "list.xlsx")
+
+
 def test_a_value_of_another_kind_is_written_as_text(file: Path) -> None:
     sheet = written(file, table({"day": "不详", "yuan": 1.5, "count": "多"})).worksheets[0]
     assert [(cell.value, cell.data_type) for cell in sheet[2][1:]] == [("不详", "s"), ("1.5", "s"), ("多", "s")]

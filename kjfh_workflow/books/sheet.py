@@ -102,6 +102,9 @@ def save(
             book.save(raw)
             _pack_again(raw, packed)
         beside.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # the name that people have given
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

@@ -62,7 +62,7 @@ def actor_of(who: str, role: tuple[str, ...], city: str, *, name: str = "", uscc
     try:
         return Actor.of(who, role, city, name=name, uscc=uscc)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--role") from error
+        raise click.UsageError(str(error)) from error
 
 
 def open_workflow(ctx: click.Context, clock: Clock | None = None) -> Workflow:
