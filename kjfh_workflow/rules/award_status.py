@@ -29,8 +29,6 @@ from kjfh_workflow.rules.act import Act
 from kjfh_workflow.rules.evidence import invalid, missing
 
 _FEN = Decimal("0.01")
-#: What will not be paid any more, or has been paid back.
-_UNDONE = (AwardStatus.LAPSED, AwardStatus.REVERSED)
 
 
 def to_fen(yuan: Decimal | str) -> Decimal:
@@ -122,8 +120,11 @@ def with_awards(memory: Mapping[str, Any], awards: Iterable[Award]) -> dict[str,
 
 
 def granted(awards: Iterable[Award]) -> Decimal:
-    """The sum granted for recognitions so far, as last fixed, paid or not; without what lapsed or was reversed."""
-    counted = (a for a in awards if a.kind is not AwardKind.ANNUAL and a.status not in _UNDONE)
+    """The sum granted for recognitions so far, as last fixed, paid or not; only what lapsed is left out.
+
+    A payment that came back was granted all the same: a top-up does not pay it again by itself.
+    """
+    counted = (a for a in awards if a.kind is not AwardKind.ANNUAL and a.status is not AwardStatus.LAPSED)
     return sum((award.yuan for award in counted), Decimal("0.00"))
 
 
