@@ -69,7 +69,7 @@ def filmed(target: Target, name: str, settings: Path, token: str, kind: Kind, ow
                 seen.clear()
                 ask(port, [kind.request(kind.path, own, token)], 1, 1.0)
     finally:
-        workflow.close()
+        database.engine.dispose()
     number = kind.family.number
     return Film(number, [one._replace(values=_each(one.values, lambda t: masked(t, owns[1], number))) for one in seen])
 

@@ -48,11 +48,12 @@ def play(target: Target, name: str, today: date) -> list[Family]:
         today: on the server's clock; what is under way was begun some days ago, and nothing is overdue.
     """
     clock = FixedClock(office_hour(_ENTERS_ON))
-    workflow = Workflow(hasty(target, name), clock=clock, create=True)
+    database = hasty(target, name)
+    workflow = Workflow(database, clock=clock, create=True)
     try:
         return _Players(workflow, clock).play(today)
     finally:
-        workflow.close()
+        database.engine.dispose()
 
 
 class _Players:

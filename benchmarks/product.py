@@ -22,8 +22,10 @@ class Product:
     def __init__(self, target: Target, name: str = "kjfh-workflow") -> None:
         self.name = name
         self._clock = FixedClock(office_hour(DAYS[0]))
-        database = Database.open(target.url(name), sqlite_synchronous=target.synchronous if not target.server else "")
-        self._workflow = Workflow(database, clock=self._clock, create=True)
+        self._database = Database.open(
+            target.url(name), sqlite_synchronous=target.synchronous if not target.server else ""
+        )
+        self._workflow = Workflow(self._database, clock=self._clock, create=True)
         self._clerk = Actor.of("clerk", "tech_clerk", _CITY, name="王一")
         self._lead = Actor.of("lead", "tech_lead", _CITY, name="李二")
         self._finance = Actor.of("finance", "finance", _CITY, name="张三")
@@ -36,7 +38,7 @@ class Product:
 
     def close(self) -> None:
         """As ``Contestant.close``."""
-        self._workflow.close()
+        self._database.engine.dispose()
 
 
 class _Life:

@@ -70,8 +70,8 @@ class _Run:
         self._spool = folder / "round.spool"
         self._tape = Tape()
         self._clock = FixedClock(office_hour(ENTERS_ON))
-        database = noted(target, _PRODUCT, self._tape)
-        self._workflow = Workflow(database, clock=self._clock, create=True)
+        self._database = noted(target, _PRODUCT, self._tape)
+        self._workflow = Workflow(self._database, clock=self._clock, create=True)
         self._tape.clear()  # the schema, which the floor has
         self._floor = Floor(target, _FLOOR)
         self._province = Province(self._workflow, self._clock, _SEED)
@@ -89,7 +89,7 @@ class _Run:
         self._tick(last)
         self._acts(CROWDING, self._province.crowding(options.crowd))
         looks = looked(self._workflow, self._province)
-        self._workflow.close()
+        self._database.engine.dispose()
         self._floor.close()
         assert rows_of(self._target, _FLOOR) == rows_of(self._target, _PRODUCT), "the floor has left something out"
         return Size(

@@ -48,25 +48,27 @@ def closing(target: Target, name: str, city: str, year: int, day: date, spool: P
 
 def _round(event: str, target: Target, name: str, city: str, year: int, day: date, spool: Path) -> Round:
     with spool.open("wb") as out:
-        workflow = Workflow(noted(target, name, File(out)), clock=FixedClock(office_hour(day)))
+        database = noted(target, name, File(out))
+        workflow = Workflow(database, clock=FixedClock(office_hour(day)))
         lead = people(city)["lead"]
         act = workflow.rounds.open if event == "open_round" else workflow.rounds.close
         before = _megabytes("VmRSS")
         watch = Stopwatch()
         done = act(city, year, by=lead)
         seconds = watch.read()
-        workflow.close()
+        database.engine.dispose()
     return Round(event, city, year, done.members, *seconds, before, _megabytes("VmHWM"))
 
 
 def proving(target: Target, name: str, day: date) -> Proof:
     """Everything on file against its history."""
-    workflow = Workflow(durable(target, name), clock=FixedClock(office_hour(day)))
+    database = durable(target, name)
+    workflow = Workflow(database, clock=FixedClock(office_hour(day)))
     before = _megabytes("VmRSS")
     started = time.perf_counter()
     report = workflow.verify()
     seconds = time.perf_counter() - started
-    workflow.close()
+    database.engine.dispose()
     assert report.holds, report.problems[:3]
     return Proof(report.rows, report.cases, seconds, before, _megabytes("VmHWM"))
 

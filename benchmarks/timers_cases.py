@@ -6,7 +6,8 @@ the alarms ring is ``timers``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from itertools import count
 from typing import Any
@@ -31,9 +32,14 @@ _SUBMITTED, _ACCEPTED, _RETURNED = date(2021, 3, 1), date(2021, 3, 2), date(2021
 _RETURN = {"missing": MISSING, "working_days": 3}
 
 
-def ticking(target: Target, name: str) -> Workflow:
+@contextmanager
+def ticking(target: Target, name: str) -> Iterator[Workflow]:
     """The product as a host runs it, on the day after the outage."""
-    return Workflow(durable(target, name), clock=FixedClock(office_hour(TODAY)), create=True)
+    database = durable(target, name)
+    try:
+        yield Workflow(database, clock=FixedClock(office_hour(TODAY)), create=True)
+    finally:
+        database.engine.dispose()
 
 
 def durable(target: Target, name: str) -> Database:
@@ -59,7 +65,8 @@ class Maker:
 
     def __init__(self, target: Target, name: str, first: int = 1) -> None:
         self._clock = FixedClock(office_hour(_SUBMITTED))
-        self._workflow = Workflow(hasty(target, name), clock=self._clock, create=True)
+        self._database = hasty(target, name)
+        self._workflow = Workflow(self._database, clock=self._clock, create=True)
         self._clerk = Actor.of("clerk", "tech_clerk", _CITY, name="王一")
         materials = self._workflow.catalog.latest(_CITY).identity.materials
         self._materials = [material.id for material in materials if material.required]
@@ -67,7 +74,7 @@ class Maker:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._workflow.close()
+        self._database.engine.dispose()
 
     def make(self, alarms: int) -> None:
         """So many cases, each with one alarm that is due, of either kind in turn."""

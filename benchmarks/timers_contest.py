@@ -37,7 +37,7 @@ class Contest:
         self._target = target
         self._order = random.Random(seed)
         originals = filmed(target)
-        self._workflow = stack.enter_context(closing(ticking(target, _NAME)))
+        self._workflow = stack.enter_context(ticking(target, _NAME))
         self._maker = stack.enter_context(closing(Maker(target, _NAME)))
         self._floor = stack.enter_context(closing(Floor(target, _NAME)))
         self._lean = stack.enter_context(closing(LeanFloor(target, _NAME)))
@@ -55,7 +55,7 @@ class Contest:
         start = perf_counter()
         self._table.fill(armed)
         filled = perf_counter() - start
-        with closing(ticking(self._target, _NAME)) as fresh:
+        with ticking(self._target, _NAME) as fresh:
             start = perf_counter()
             fresh.tick()
             first_tick = perf_counter() - start

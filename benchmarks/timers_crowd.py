@@ -34,15 +34,14 @@ def rate(target: Target, name: str, processes: int) -> float:
 
 def _tick(target: Target, name: str, ready: Barrier, told: Queue[tuple[int, float, float]]) -> None:
     warnings.simplefilter("ignore")
-    workflow = ticking(target, name)
-    workflow.tick(lambda: True)  # connected, and the provisional dates looked for
-    ready.wait(_PATIENCE_SECONDS)
-    start, rung = perf_counter(), 0
-    while True:
-        ticked = workflow.tick()
-        rung += ticked.rung
-        if not ticked.held:
-            break
-        time.sleep(_A_MOMENT)  # others hold the rest; asking again and again would only be in their way
-    told.put((rung, start, perf_counter()))
-    workflow.close()
+    with ticking(target, name) as workflow:
+        workflow.tick(lambda: True)  # connected
+        ready.wait(_PATIENCE_SECONDS)
+        start, rung = perf_counter(), 0
+        while True:
+            ticked = workflow.tick()
+            rung += ticked.rung
+            if not ticked.held:
+                break
+            time.sleep(_A_MOMENT)  # others hold the rest; asking again and again would only be in their way
+        told.put((rung, start, perf_counter()))

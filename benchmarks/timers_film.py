@@ -69,12 +69,11 @@ class _Camera:
         self._target = target
         self._seen: list[Write] = []
         noting = _postgresql(self._seen) if target.server else _sqlite(self._seen)
-        self._workflow = Workflow(
-            Database(create_engine(target.url(_SCRATCH), connect_args=noting)), clock=FixedClock(office_hour(TODAY))
-        )
+        self._engine = create_engine(target.url(_SCRATCH), connect_args=noting)
+        self._workflow = Workflow(Database(self._engine), clock=FixedClock(office_hour(TODAY)))
 
     def close(self) -> None:
-        self._workflow.close()
+        self._engine.dispose()
 
     def film(self, case: str) -> Original:
         """Let the one alarm ring that is due."""

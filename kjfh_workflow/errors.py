@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose, and what a caller may do about it.
+"""The errors that this package raises on purpose, and what a caller may do about each.
 
 ::
 
@@ -7,6 +7,7 @@
     │   ├── PolicyError           a policy pack (at load only)
     │   ├── ScenarioError         a scenario file
     │   └── IntakeError           an application folder
+    ├── WrongUsage                a database's address that is none
     ├── NotFound
     ├── Refused                   .refusals: every reason, with its code and article
     │   ├── NotAuthorised
@@ -15,12 +16,16 @@
     ├── NotAuthenticated          whoever asks has not shown who they are
     ├── Conflict                  somebody else was first: read again and decide again
     │   ├── Moved                 the case is not at the version that the caller has seen
+    │   ├── Crossed               this act and another one waited for each other: the same again, from the beginning
     │   ├── StandsOtherwise       what it is about does not stand so that this can be done: it is done already, …
     │   ├── ListChanged           the row behind which to go on is gone from the list
     │   └── RequestReused         the request id was used for another act: trying again will not help
     ├── Unavailable               the database, or what else is needed, cannot work: try again later
     ├── SchemaMismatch            the database is older or newer than this program
     └── DeliveryFailed            a channel did not take a notice; never leaves the delivery
+
+Some kinds stand beside what raises them: ``FileTooLarge``, ``FileTypeRefused``, ``FileInfected`` (``InputError``),
+``FileDamaged``, ``NumbersHeld`` and ``BeyondTheFeed`` (``Conflict``), and ``Clash``, which never leaves the library.
 
 Not here: HTTP numbers (``web``), exit codes (``cli``) and Chinese words (``policy/words.toml``).
 """
@@ -92,6 +97,10 @@ class IntakeError(InputError):
     """The file or folder cannot be used; nothing was stored."""
 
 
+class WrongUsage(WorkflowError):
+    """What the program was given cannot be meant; nothing was tried."""
+
+
 class NotFound(WorkflowError):
     """There is no such thing, or it is not yours to see."""
 
@@ -133,6 +142,10 @@ class Conflict(WorkflowError):
 
 class Moved(Conflict):
     """The case is not at the version that the caller has seen; read it again and decide again."""
+
+
+class Crossed(Conflict):
+    """This act and another one waited for each other and this one gave way; nothing has changed, try again."""
 
 
 class StandsOtherwise(Conflict):

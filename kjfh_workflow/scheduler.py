@@ -105,7 +105,8 @@ class Runner:
         self._running.add(name)
         try:
             delay = step()
-            self._pauses.pop(name, None)
+            if self._pauses.pop(name, None):
+                _log.info("%s works again", name)
         except Unavailable as error:
             delay = self._pause(name)
             _log.warning("%s: %s; again in %.0f s", name, error, delay.total_seconds())
@@ -148,7 +149,7 @@ class Runner:
         told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
         if delivered.sent or delivered.failed or delivered.dead or told != self._told:
             problems = delivered.dead or delivered.unaddressed or delivered.unrouted
-            _log.log(logging.WARNING if problems else logging.INFO, "letters: %s", told or "nothing waits for a person")
+            _log.log(logging.WARNING if problems else logging.INFO, "letters: %s", told or "nothing to send now")
         self._told = told
         return self._until(delivered.next_at, self._look_every)
 

@@ -64,13 +64,19 @@ def packs() -> Catalog:
     return load_catalog((), ())
 
 
-def _with_schema(url: str) -> Database:
+def _with_schema(url: str) -> str | Database:
+    """The database with a schema, if that can be copied; what is in memory stays open."""
+    if not url.startswith("sqlite"):
+        return url
     database = Database.open(url)
-    if database.engine.dialect.name == "sqlite" and not migrate.current(database.engine):
+    if not migrate.current(database.engine):
         with database.engine.connect() as connection:
             empty: Any = connection.connection.driver_connection
             migrate.blank().backup(empty)
-    return database
+    if url == "sqlite://":
+        return database
+    database.engine.dispose()
+    return url
 
 
 class Bureau:
@@ -78,8 +84,8 @@ class Bureau:
 
     def __init__(self, url: str, day: date = date(2021, 3, 1), *, create: bool = True) -> None:
         self.clock = FixedClock(office_hour(day))
-        database = _with_schema(url) if create else Database.open(url)
-        create = create and database.engine.dialect.name != "sqlite"
+        database = _with_schema(url) if create else url
+        create = create and not url.startswith("sqlite")
         self.workflow = Workflow(database, states=packs(), clock=self.clock, channels=Channels.none(), create=create)
         self.operator = Actor.of("op", "applicant", "yuyao", name="余姚朝阳科技孵化器有限公司", uscc=YUYAO_USCC)
         self.clerk = Actor.of("clerk", "tech_clerk", "yuyao")

@@ -1,4 +1,4 @@
-"""The outgoing channel's far end for tests, and offices that send by it."""
+"""The outgoing channel's far end for tests, offices that send by it, and what a letter says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
+
+import docx
 
 from kjfh_workflow import Actor, Workflow
 from kjfh_workflow.clock import FixedClock
@@ -118,3 +121,8 @@ def states(bureau: Bureau) -> dict[str, str]:
 def happened(bureau: Bureau, notice: str) -> list[str]:
     """What the log tells of a notice."""
     return [row["what"] for row in bureau.workflow.mail_room.trace(notice).log]
+
+
+def text_of(letter: bytes) -> list[str]:
+    """The paragraphs of a letter, letterhead and number first."""
+    return [paragraph.text.replace("\n", "") for paragraph in docx.Document(BytesIO(letter)).paragraphs]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kjfh_workflow import Actor, GuardRefused, NotAuthorised, NotFound
+from kjfh_workflow import Actor, GuardRefused, NotAuthorised, NotFound, Workflow
 from kjfh_workflow.errors import DeliveryFailed
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.notices.channels.message import Message
-from tests.bureau import YUYAO_USCC, Bureau, uscc
+from tests.bureau import YUYAO_USCC, Bureau, packs, uscc
 from tests.post import ADMIN, Way, happened, later, office, queue, states
 
 CHAT_URL = "dingtalk://a1b2c3d4secret/13900000000/wxyz"
@@ -91,10 +91,27 @@ def test_an_address_is_one_holder_s_in_one_city_by_one_medium(database_url: str,
     assert room.set_address("cixi", uscc(0), "email", "cixi@example.com", by=cixi).released == 0
     assert room.set_address("yuyao", uscc(1), "email", "op1@example.com", by=ADMIN).released == 0
     assert room.set_address("yuyao", "tech_clerk", "email", "clerk@example.com", by=ADMIN).released == 0
-    assert room.set_address("yuyao", uscc(0), "chat", CHAT_URL, by=ADMIN).released == 1
-    assert bureau.workflow.deliver().unaddressed == 1, "looked at, but a chat is no mailbox"
+    assert room.set_address("yuyao", uscc(0), "chat", CHAT_URL, by=ADMIN).released == 0, "a chat is no mailbox"
+    assert bureau.workflow.deliver().unaddressed == 0, "it is not even looked at"
     assert room.set_address("yuyao", uscc(0), "email", "op0@example.com", by=ADMIN).released == 1
     assert bureau.workflow.deliver().sent == 1
+    bureau.workflow.close()
+
+
+def test_an_address_releases_the_letters_that_wait_for_its_medium(database_url: str, mail: Way) -> None:
+    chat = Way("chat", "chat")
+    bureau = office(database_url, mail, chat)
+    queue(bureau)
+    assert bureau.workflow.deliver().unaddressed == 2
+    # Whoever sets it need not know the channels: the service's process may have none.
+    elsewhere = Workflow(bureau.workflow._database, states=packs(), clock=bureau.clock, channels=Channels.none())
+    room = elsewhere.mail_room
+    assert room.set_address("yuyao", uscc(0), "email", "op0@example.com", by=ADMIN).released == 1
+    done = bureau.workflow.deliver()
+    assert (done.sent, done.unaddressed, len(mail.sent), len(chat.sent)) == (1, 0, 1, 0)
+    assert room.set_address("yuyao", uscc(0), "email", "op0@example.org", by=ADMIN).released == 0
+    assert room.set_address("yuyao", uscc(0), "chat", CHAT_URL, by=ADMIN).released == 1
+    assert (bureau.workflow.deliver().sent, len(chat.sent)) == (1, 1)
     bureau.workflow.close()
 
 

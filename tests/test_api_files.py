@@ -8,10 +8,11 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -23,6 +24,7 @@ from sqlalchemy import text
 
 from kjfh_workflow import Actor, Workflow
 from kjfh_workflow.errors import NotAuthenticated
+from kjfh_workflow.web import bodies
 from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.routes.files import takes_stream
 from kjfh_workflow.web.settings import FileSettings, Settings
@@ -240,13 +242,13 @@ def test_a_right_number_under_a_wrong_case_is_not_found(api: Desk) -> None:
 # ---- broken off ------------------------------------------------------------------------------------------------------
 
 
-def _connected(api: Desk, person: str, case: str, *, length: int | None) -> socket.socket:
+def _connected(api: Desk, person: str, case: str, *, length: int | None, more: str = "") -> socket.socket:
     where = urlsplit(api.url)
     client = socket.create_connection((where.hostname, where.port), timeout=20)
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     client.sendall(
         f"POST /v1/cases/{case}/files?name=x.pdf HTTP/1.1\r\nHost: x\r\nX-Test-Person: {person}\r\n"
-        f"{size}\r\n\r\n".encode()
+        f"{more}{size}\r\n\r\n".encode()
     )
     return client
 
@@ -273,6 +275,84 @@ def test_slow_senders_do_not_keep_others_waiting(bureau: Bureau) -> None:
         time.sleep(0.3)
         assert api.upload(pdf()).status_code == 201, "eight of them hold no thread"
         for client in slow:
+            client.close()
+
+
+# ---- slow, or too many -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _with(bureau: Bureau, **limits: int) -> Iterator[Desk]:
+    """A service with these limits of files; the operator is known to it."""
+    with serving(create_app(bureau.workflow, whoever, Settings(files=FileSettings(**limits)))) as url:
+        PEOPLE["op"] = bureau.operator
+        yield Desk(url, bureau)
+
+
+def _answered(client: socket.socket) -> str:
+    """All that comes, to its end: the connection is closed."""
+    with client, client.makefile("rb") as answer:
+        return answer.read().decode()
+
+
+def _trickle(client: socket.socket, content: bytes, pieces: int, pause: float) -> None:
+    """Piece by piece, until it is done or nobody takes any more."""
+    length = -(-len(content) // pieces)
+    with suppress(OSError):
+        for start in range(0, len(content), length):
+            client.sendall(content[start : start + length])
+            time.sleep(pause)
+
+
+def test_an_upload_that_takes_too_long_is_ended_however_steadily_it_comes(desk: Bureau) -> None:
+    with _with(desk, seconds=1) as api:
+        client = _connected(api, "op", api.case, length=MEBIBYTE)
+        began = time.monotonic()
+        sender = Thread(target=_trickle, args=(client, b"%PDF-1.7\n" * 100, 100, 0.1))
+        sender.start()
+        answer = _answered(client)
+        assert 0.9 < time.monotonic() - began < 8
+        assert answer.startswith("HTTP/1.1 408 ")
+        assert "urn:kjfh:problem:too-slow" in answer
+        sender.join()
+        assert api.stored() == 0
+        assert api.upload(pdf()).status_code == 201
+
+
+def test_an_upload_of_which_nothing_comes_for_a_while_is_ended(desk: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE", 0.5)
+    with _with(desk) as api:
+        answer = _answered(_connected(api, "op", api.case, length=MEBIBYTE))
+        assert answer.startswith("HTTP/1.1 408 ")
+        assert "no pause of" in answer
+        content = pdf()
+        steady = _connected(api, "op", api.case, length=len(content))
+        _trickle(steady, content, 10, 0.1)  # twice as long as that, and never silent
+        steady.settimeout(20)
+        assert steady.recv(12) == b"HTTP/1.1 201"
+        steady.close()
+        assert api.stored() == 1
+
+
+def test_so_many_uploads_are_taken_at_once_and_others_are_served_meanwhile(desk: Bureau) -> None:
+    with _with(desk, at_once=3) as api:
+        PEOPLE["auditor"] = desk.auditor
+        turned_away = [_connected(api, "auditor", api.case, length=MEBIBYTE) for _ in range(3)]
+        for client in turned_away:
+            assert client.recv(12) == b"HTTP/1.1 403", "who may not attach takes no place"
+        slow = [_connected(api, "op", api.case, length=MEBIBYTE, more="Expect: 100-continue\r\n") for _ in range(3)]
+        for client in slow:
+            assert client.recv(12) == b"HTTP/1.1 100", "it is waited for"
+        refused = api.upload(pdf())
+        problem(refused, 503, "unavailable")
+        assert refused.headers["retry-after"]
+        assert api.send(desk.clerk, "GET", f"/v1/cases/{api.case}").status_code == 200
+        assert api.send(desk.clerk, "POST", f"/v1/cases/{api.case}/previews/reject", json={}).status_code == 200
+        slow.pop().close()
+        while (done := api.upload(pdf())).status_code == 503:
+            """The service has not noticed yet that it is gone."""
+        assert done.status_code == 201
+        for client in (*turned_away, *slow):
             client.close()
 
 
@@ -431,7 +511,7 @@ def test_the_document_tells_the_raw_bodies_and_every_answer(desk: Bureau) -> Non
     upload = paths["/v1/cases/{case}/files"]["post"]
     assert upload["operationId"] == "attach_file"
     assert [*upload["requestBody"]["content"]] == ["application/octet-stream"]
-    assert {"201", "401", "403", "404", "409", "413", "415", "422", "503"} <= {*upload["responses"]}
+    assert {"201", "401", "403", "404", "408", "409", "413", "415", "422", "503"} <= {*upload["responses"]}
     assert {XLSX, "text/csv", "application/json"} == {
         *paths["/v1/cases/{case}/tenants"]["post"]["requestBody"]["content"]
     }

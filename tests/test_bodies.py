@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from kjfh_workflow.web import bodies
+from kjfh_workflow.web.bodies import Bodies
 from kjfh_workflow.web.settings import Settings
 from tests.api import Api, as_, served
 from tests.bureau import Bureau
@@ -41,6 +45,38 @@ def test_a_body_that_does_not_come_is_not_waited_for(tight: Api, monkeypatch: py
         answer = connection.makefile("rb").read().decode()  # to its end: the connection is closed
     assert answer.startswith("HTTP/1.1 408 ")
     assert "urn:kjfh:problem:too-slow" in answer
+
+
+@pytest.mark.parametrize("piece", [64 * 1024, 100])
+def test_a_body_lies_in_memory_once(piece: int) -> None:
+    length = left = 4 * 1024 * 1024
+
+    async def received() -> Message:
+        nonlocal left
+        left -= piece
+        return {"type": "http.request", "body": bytes(piece), "more_body": left > 0}
+
+    async def read() -> tuple[int, int]:
+        async with Bodies(2 * length, 2 * length).read(received) as whole:
+            message = await whole()
+            assert type(message["body"]) is bytes
+            assert len(message["body"]) >= length
+            return tracemalloc.get_traced_memory()
+
+    tracemalloc.start()
+    try:
+        now, most = asyncio.run(read())
+    finally:
+        tracemalloc.stop()
+    assert now < 1.1 * length, "as much as is accounted"
+    assert most < 1.5 * length, "room to grow, and no second copy"
+
+
+def test_what_has_been_answered_leaves_its_room_to_others(tight: Api, desk: Bureau) -> None:
+    """What a route works on is let go when it is answered; then others have the room, all of it."""
+    for _ in range(3 * _THREADS):
+        body = {"kind": "application", "event": "submit", "evidence": {"materials": ["x" * 900]}}
+        assert tight.client.post("/v1/previews", json=body, headers=as_(desk.clerk)).status_code < 500
 
 
 def test_bodies_that_wait_are_no_more_than_fit(tight: Api, desk: Bureau) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from kjfh_workflow import Actor, Conflict, InputError, NotAuthorised, NotFound
 from kjfh_workflow.clock import local_date
@@ -287,4 +290,124 @@ def test_recording_a_holiday_does_not_wait_for_an_act_that_takes_long(postgres_u
         with pytest.raises(Conflict):
             office.workflow.announce_holidays("甲", by=ADMIN, rest=[date(2027, 1, 4)])
     assert office.workflow.announce_holidays("甲", by=ADMIN, rest=[date(2027, 1, 4)]) > 0
+    office.workflow.close()
+
+
+# ---- counting again, without counting everything again ---------------------------------------------------------------
+
+
+def several(bureau: Bureau, number: int) -> list[str]:
+    """So many cases with a correction due on 22 March 2021."""
+    found = []
+    for n in range(number):
+        case = bureau.submit(Actor.of(f"op{n}", "applicant", "yuyao", name=f"第{n}孵化器有限公司", uscc=uscc(n))).case
+        bureau.act(case, "accept", bureau.clerk)
+        bureau.act(case, "return_for_correction", bureau.clerk, missing=["证明"])
+        found.append(case)
+    return sorted(found)
+
+
+def pinned_to(desk: Bureau, case: str, policy: str) -> None:
+    """As if the folder of a case's pack were gone, or there again."""
+    with desk.workflow._database.writing() as tx:
+        tx.connection.execute(
+            text("UPDATE kjfh_cases SET policy = :policy WHERE id = :id"), {"policy": policy, "id": case}
+        )
+
+
+@contextmanager
+def questions(desk: Bureau) -> Iterator[list[str]]:
+    """What is asked of a database in memory."""
+    asked: list[str] = []
+    with desk.workflow._database.reading() as tx:
+        connection: Any = tx.connection.connection.driver_connection
+    connection.set_trace_callback(asked.append)
+    yield asked
+    connection.set_trace_callback(None)
+
+
+def test_a_case_that_cannot_be_counted_is_tried_again_alone_and_now_and_then(desk: Bureau) -> None:
+    cases = several(desk, 6)
+    desk.workflow.announce_holidays("临时放假", by=ADMIN, rest=[date(2021, 3, 15)])
+    policy = desk.workflow.case(cases[2]).case.policy
+    pinned_to(desk, cases[2], "1999-01-01")
+    looked_at: list[list[str]] = []
+    for minutes in (0, 0, 0, 1):
+        desk.clock.instant += timedelta(minutes=minutes)
+        with questions(desk) as asked:
+            desk.workflow.tick()
+        found = [line for line in asked if "FROM kjfh_cases" in line]
+        looked_at.append([case for case in cases if any(case in line for line in found)])
+    assert looked_at == [cases, [cases[2]], [], [cases[2]]]
+    [notice] = desk.workflow.holiday_notices()
+    assert notice["recounted_at"] is None
+    pinned_to(desk, cases[2], policy)
+    desk.clock.instant += timedelta(minutes=1)
+    desk.workflow.tick()
+    assert {due(desk, case) for case in cases} == {date(2021, 3, 23)}
+    [notice] = desk.workflow.holiday_notices()
+    assert notice["recounted_at"] is not None
+    assert notice["moved"] == 6, "those of the earlier ticks are counted, too"
+    assert desk.workflow.verify().holds
+
+
+def test_what_several_processes_have_moved_is_counted_together(database_url: str) -> None:
+    office = Bureau(database_url)
+    cases = several(office, 4)
+    office.workflow.announce_holidays("临时放假", by=ADMIN, rest=[date(2021, 3, 15)])
+    office.workflow.tick(lambda: due(office, cases[0]) == date(2021, 3, 23))
+    office.workflow.close()
+    other = Bureau(database_url)
+    other.workflow.tick()
+    assert {due(other, case) for case in cases} == {date(2021, 3, 23)}
+    assert other.workflow.holiday_notices()[0]["moved"] == 4
+    other.workflow.close()
+
+
+def test_a_recount_that_is_stopped_ends_at_once_and_goes_on_at_the_next_tick(desk: Bureau) -> None:
+    cases = several(desk, 4)
+    desk.workflow.announce_holidays("临时放假", by=ADMIN, rest=[date(2021, 3, 15)])
+    with questions(desk) as asked:
+        desk.workflow.tick(lambda: True)
+    assert not [line for line in asked if "kjfh_cases" in line and "kjfh_timers" not in line], "no case is even read"
+
+    def moved() -> list[str]:
+        return [case for case in cases if due(desk, case) == date(2021, 3, 23)]
+
+    desk.workflow.tick(lambda: bool(moved()))
+    assert moved() == cases[:1]
+    assert desk.workflow.holiday_notices()[0]["recounted_at"] is None
+    desk.workflow.tick()
+    assert moved() == cases
+    assert desk.workflow.holiday_notices()[0]["moved"] == 4
+
+
+def test_a_case_that_does_not_move_is_not_waited_for(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    case = correcting(office, date(2021, 4, 20))
+    # Its last day would come earlier: an applicant may rely on the one it was told.
+    office.workflow.announce_holidays("调休", by=ADMIN, work=[date(2021, 4, 24)])
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as somebody:
+        somebody.execute("SELECT id FROM kjfh_cases WHERE id = %s FOR UPDATE", [case])
+        office.workflow.tick()
+        [notice] = office.workflow.holiday_notices()
+        assert (notice["recounted_at"] is not None, notice["moved"]) == (True, 0)
+    office.workflow.close()
+
+
+def test_no_alarm_of_a_second_tick_rings_before_the_first_has_counted_again(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    held, reminded = several(office, 2)
+    rings_at = {a["rings_at"] for a in office.workflow.case(reminded).alarms if a["alarm"] == "remind.5_days"}
+    office.workflow.announce_holidays("临时放假", by=ADMIN, rest=[date(2021, 3, 15)])
+    [office.clock.instant] = rings_at
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as somebody:
+        somebody.execute("SELECT id FROM kjfh_cases WHERE id = %s FOR UPDATE", [held])
+        ticks = [threading.Thread(target=office.workflow.tick) for _ in range(2)]
+        for tick in ticks:
+            tick.start()
+        for tick in ticks:
+            tick.join()
+    told = [row["notice"] for row in office.workflow.case(reminded).notices]
+    assert ("deadline_moved" in told, "correction_reminder" in told) == (True, False)
     office.workflow.close()

@@ -132,6 +132,18 @@ print("heavy:", sorted(heavy & set(sys.modules)))
     assert "Commands:" in done.stdout
 
 
+def test_no_process_pays_for_the_mapper_that_only_a_host_brings() -> None:
+    code = """
+import sys
+import kjfh_workflow.web.app
+from kjfh_workflow import Workflow
+assert Workflow("sqlite://", create=True).cases() == []
+print("sqlalchemy.engine" in sys.modules, "sqlalchemy.orm" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
 def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command as its own process."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("KJFH_")}
@@ -227,7 +239,8 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(kjfh: Kjfh) -> None:
 @pytest.mark.parametrize(
     ("url", "code", "said"),
     [
-        ("kjfh.db", 1, "this is not a database URL"),
+        ("kjfh.db", 2, "this is not a database URL"),
+        ("mysql://root@db/kjfh", 2, "sqlite or postgresql"),
         ("sqlite:///nowhere/kjfh.db", 6, "there is no database file nowhere/kjfh.db"),
         ("sqlite:///text.db", 70, "file is not a database"),
         ("postgresql://127.0.0.1:1/kjfh", 70, "Connection refused"),

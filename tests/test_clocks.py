@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -193,10 +196,12 @@ def one_fails(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str
     for case in (first, second):
         bureau.act(case, "return_for_correction", bureau.clerk, missing=["证明"])
 
-    def broken(office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Moment) -> Case:
+    def broken(
+        office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Moment, before: Callable[..., None]
+    ) -> Case:
         if case.id == first:
             raise KeyError("the pack has gone")
-        return ring(office, tx, case, alarm, moment)
+        return ring(office, tx, case, alarm, moment, before)
 
     monkeypatch.setattr(ticks, "ring", broken)
     bureau.on(date(2021, 6, 1))
@@ -283,6 +288,17 @@ def test_without_a_clock_of_its_own_an_office_goes_by_the_database(
     assert with_wrong_clock.tick().rung == 0
     assert office.state(case) == "correction"
     with_wrong_clock.close()
+    office.workflow.close()
+
+
+def test_the_time_is_told_while_somebody_writes(sqlite_url: str) -> None:
+    office = Bureau(sqlite_url)
+    writer = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    assert office.workflow.now() == office.clock.instant
+    assert time.monotonic() - begun < 5, "a writer is waited for 30 seconds"
+    writer.close()
     office.workflow.close()
 
 

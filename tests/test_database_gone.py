@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -12,17 +13,20 @@ import httpx
 import psycopg
 import pytest
 from fastapi import Request
-from sqlalchemy import URL, create_engine, literal_column, select, text
+from sqlalchemy import URL, create_engine, literal_column, make_url, select, text
 
 from kjfh_workflow import Actor, Workflow
+from kjfh_workflow.casework.events import Happened
 from kjfh_workflow.clock import FixedClock
-from kjfh_workflow.errors import Conflict, Unavailable
+from kjfh_workflow.errors import Conflict, DeliveryFailed, Unavailable
+from kjfh_workflow.notices.channels.message import Message
 from kjfh_workflow.store.database import Database, Transaction
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.settings import Settings
 from tests.api import NO_TLS, serving
-from tests.bureau import MATERIALS, Bureau, facts, uscc
+from tests.bureau import MATERIALS, Bureau, facts, packs, uscc
+from tests.post import Way, Ways, happened, queue
 from tests.severed import wired
 from tests.test_run import eventually
 
@@ -51,7 +55,7 @@ def service(database: Database, office: Bureau) -> Iterator[httpx.Client]:
         httpx.Client(base_url=url, trust_env=False, verify=NO_TLS, timeout=60) as client,
     ):
         yield client
-    workflow.close()
+    database.engine.dispose()
 
 
 def is_an_outage(answer: httpx.Response) -> bool:
@@ -235,6 +239,27 @@ def test_a_server_that_only_reads_is_asked_and_not_acted_on(postgres_url: str) -
     office.workflow.close()
 
 
+def test_a_forgotten_grant_is_an_outage_and_the_same_request_is_done_after_it(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    case = office.submit().case
+    path, role = f"/v1/cases/{case}/events/accept", f"kjfh_program_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(_plain(make_url(postgres_url)), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role} LOGIN")
+        owner.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}")
+        owner.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        owner.execute(f"REVOKE INSERT ON kjfh_history FROM {role}")
+        database = Database.open(_text(make_url(postgres_url).set(username=role)))
+        with service(database, office) as client:
+            assert is_an_outage(act(client, path, office.clerk, "accept-1", {}))
+            assert events(office, case) == ["submit"]
+            owner.execute(f"GRANT INSERT ON kjfh_history TO {role}")
+            assert act(client, path, office.clerk, "accept-1", {}).status_code == 200
+        database.engine.dispose()
+        owner.execute(f"DROP OWNED BY {role}")
+        owner.execute(f"DROP ROLE {role}")
+    office.workflow.close()
+
+
 def test_sessions_that_an_administrator_ends_cost_one_request(postgres_url: str, postgres_server: str) -> None:
     office = Bureau(postgres_url)
     database = Database.open(postgres_url)
@@ -302,3 +327,62 @@ def _text(url: URL) -> str:
 
 def _plain(url: URL) -> str:
     return _text(url.set(drivername="postgresql"))
+
+
+# ---- what has left, where the answer to the commit is lost -----------------------------------------------------------
+
+
+def test_a_letter_whose_sending_is_written_down_in_doubt_is_told_once(postgres_url: str) -> None:
+    near = Bureau(postgres_url)
+    [notice] = queue(near)
+    with wired(postgres_url) as wire:
+        way = Way()
+        way.answer = lambda _: wire.cut_the_next_commit()
+        far = Workflow(_text(wire.url), states=packs(), clock=near.clock, channels=Ways(way))
+        assert far.deliver().sent == 1
+        far.close()
+    assert wire.cuts == 1
+    assert (way.asked, happened(near, notice)) == (1, ["routed", "sent"])
+    near.workflow.close()
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_letter_that_failed_in_doubt_has_failed_once(postgres_url: str, permanent: bool) -> None:
+    near = Bureau(postgres_url)
+    [notice] = queue(near)
+    with wired(postgres_url) as wire:
+
+        def answer(_: Message) -> None:
+            wire.cut_the_next_commit()
+            raise DeliveryFailed("no", permanent=permanent)
+
+        way = Way()
+        way.answer = answer
+        far = Workflow(_text(wire.url), states=packs(), clock=near.clock, channels=Ways(way))
+        delivered = far.deliver()
+        far.close()
+    assert wire.cuts == 1
+    assert (delivered.dead, delivered.failed) == ((1, 0) if permanent else (0, 1))
+    assert happened(near, notice) == ["routed", "dead" if permanent else "failed"]
+    [entry] = near.workflow.mail_room.entries()
+    assert (entry.attempts, entry.error) == (1, "no")
+    near.workflow.close()
+
+
+def test_an_event_that_is_withheld_in_doubt_is_withheld_once(postgres_url: str) -> None:
+    near = Bureau(postgres_url)
+    near.submit()
+    near.workflow.events.publish_all()
+    with wired(postgres_url) as wire:
+        far = Bureau(_text(wire.url))
+
+        def handle(_: Happened) -> None:
+            wire.cut_the_next_commit()
+            raise DeliveryFailed("no")
+
+        followed = far.workflow.events.follow("intranet", handle, start=0)
+        far.workflow.close()
+    assert wire.cuts == 1
+    assert (followed.cursor, followed.handed, followed.failed) == (1, 0, 1)
+    assert [one.withheld for one in near.workflow.events.followers()] == [1]
+    near.workflow.close()

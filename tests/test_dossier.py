@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kjfh_workflow import Actor, NotFound
+from kjfh_workflow.casework import first_screen
 from kjfh_workflow.casework.dossier import Dossier, EventShown
+from kjfh_workflow.casework.first_screen import Shown
 from kjfh_workflow.casework.form_fields import FormField
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.store.schema import metadata
@@ -403,6 +405,60 @@ def test_a_first_screen_names_what_is_late_and_what_is_due(bureau: Bureau) -> No
     assert bureau.workflow.first_screen(reader=bureau.clerk, days=1).due.cases == []
     assert bureau.workflow.first_screen(reader=bureau.cixi_clerk).overdue.cases == []
     assert [row["id"] for row in bureau.workflow.first_screen(reader=bureau.operator).overdue.cases] == [early]
+
+
+def unreported(bureau: Bureau, title: str, *days: date) -> list[str]:
+    """Changes that nobody has reported, by the days on which they occurred; their clocks ring once and are silent."""
+    flow = bureau.workflow
+    given = [{"what": ["site"], "occurred_on": day} for day in days]
+    return [
+        flow.open_case("change", "record_change", by=bureau.clerk, parent=title, evidence=one).case for one in given
+    ]
+
+
+def late_since(bureau: Bureau, found: Shown) -> list[date]:
+    """Since when each of them is overdue, as its own clocks have it."""
+    today = bureau.workflow.today
+    cases = [bureau.workflow.case(row["id"]) for row in found.cases]
+    return [min(clock.due for clock in case.clocks.values() if clock.due < today) for case in cases]
+
+
+def test_what_is_overdue_stands_longest_first_whether_it_nags_or_is_silent(bureau: Bureau) -> None:
+    _, title = bureau.recognised()
+    silent = [*unreported(bureau, title, date(2021, 2, 10), date(2021, 3, 1))]
+    early = bureau.submit(OTHER, type="makerspace").case
+    bureau.act(early, "accept", bureau.clerk)
+    bureau.on(date(2021, 6, 1)).workflow.tick()
+    overdue = bureau.workflow.first_screen(reader=bureau.clerk).overdue
+    assert [row["id"] for row in overdue.cases] == [silent[0], early, silent[1]]
+    assert late_since(bureau, overdue) == sorted(late_since(bureau, overdue))
+    assert not overdue.more
+
+
+def test_a_silent_case_that_is_longest_overdue_is_not_cut_off(desk: Bureau) -> None:
+    _, title = desk.recognised()
+    [silent] = unreported(desk, title, date(2021, 2, 10))
+    for number in range(200, 300):
+        who = Actor.of(f"op{number}", "applicant", "yuyao", name=f"余姚第{number}家", uscc=uscc(number))
+        desk.act(desk.submit(who).case, "accept", desk.clerk)
+    desk.on(date(2021, 6, 1)).workflow.tick()
+    overdue = desk.workflow.first_screen(reader=desk.clerk).overdue
+    assert (overdue.cases[0]["id"], len(overdue.cases), overdue.more) == (silent, 100, True)
+    assert late_since(desk, overdue) == sorted(late_since(desk, overdue))
+
+
+def test_where_not_every_silent_case_is_looked_at_the_first_screen_says_so(
+    desk: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_screen, "_LOOKED_AT", 3)
+    _, title = desk.recognised()
+    unreported(desk, title, *[date(2021, 2, 10)] * 3)
+    desk.on(date(2021, 6, 1)).workflow.tick()
+    overdue = desk.workflow.first_screen(reader=desk.clerk).overdue
+    assert (len(overdue.cases), overdue.more) == (3, False)
+    unreported(desk, title, date(2021, 5, 31))  # not late, but only a look at it would tell
+    overdue = desk.workflow.first_screen(reader=desk.clerk).overdue
+    assert overdue.more
 
 
 def test_a_ban_runs_on_the_first_screen_until_its_last_day(bureau: Bureau) -> None:

@@ -19,14 +19,18 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
 
 from examples.embedding import client, fastapi_host, flask_host, plain_sqlalchemy, subscriber, users
 from kjfh_workflow import Actor, GuardRefused, Workflow
 from kjfh_workflow.intake.folder import read_folder
+from kjfh_workflow.store import migrate
+from kjfh_workflow.store.database import Database
 from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.identity import actor_of, authenticate
 from kjfh_workflow.web.settings import Settings
@@ -347,6 +351,23 @@ def test_a_subscriber_takes_everything_once_and_what_comes_again_does_no_harm(
     office.workflow.close()
 
 
+def test_a_workflow_closes_what_it_has_opened_and_nothing_else(sqlite_url: str) -> None:
+    # In memory, what is closed is gone.
+    for mine in (Database.open("sqlite://"), create_engine("sqlite://", poolclass=StaticPool)):
+        engine = mine.engine
+        workflow = Workflow(mine, create=True)
+        workflow.close()
+        assert migrate.current(engine)
+        engine.dispose()
+        assert not migrate.current(engine)
+        engine.dispose()
+    workflow = Workflow(sqlite_url, create=True)
+    pool = workflow._database.engine.pool
+    assert workflow.cases() == []
+    workflow.close()
+    assert workflow._database.engine.pool is not pool, "a pool that has been given back"
+
+
 # ---- from outside ----------------------------------------------------------------------------------------------------
 
 
@@ -422,6 +443,7 @@ def test_the_page_has_the_readmes_ten_lines() -> None:
 def test_the_settings_of_the_page_can_be_loaded(tmp_path: Path) -> None:
     [shown] = re.findall(r"^```toml web\.toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     (tmp_path / "web.toml").write_text(shown, "utf-8")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "office-ca.pem")
     settings = Settings.load(tmp_path / "web.toml")
     said = {"employee_number": 1021, "realm_access": {"roles": ["kj-banshi"]}, "address": {"locality": "330281"}}
     assert actor_of(said, settings) == Actor.of("1021", "tech_clerk", "yuyao")

@@ -13,11 +13,12 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -31,6 +32,7 @@ from kjfh_workflow.store.files import PART_BYTES
 from tests.bureau import CIXI_USCC, YUYAO_USCC, Bureau
 from tests.commands import ADMIN, OPERATOR, Kjfh
 from tests.evidence_files import SAMPLES, pdf, pieces
+from tests.test_run import eventually
 
 MEBIBYTE = 1024 * 1024
 
@@ -507,3 +509,21 @@ def test_the_command_line_asks_the_scanner_and_refuses_like_the_library(kjfh: Kj
     assert kjfh("file", "add", case, source, "--as", "a", "--role", "auditor", "--city", "yuyao").code == 1
     assert kjfh.json("file", "add", case, source, "--scanner", "sh -c 'cat > /dev/null'", *ADMIN)["role"] == "admin"
     assert kjfh("verify").code == 0
+
+
+def test_a_file_is_attached_when_the_case_is_ours_not_when_we_began_to_wait(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    case = office.submit().case
+    asking = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as watcher,
+        psycopg.connect(postgres_url.replace("+psycopg", "")) as somebody,
+    ):
+        somebody.execute("SELECT id FROM kjfh_cases WHERE id = %s FOR UPDATE", [case])
+        attached = threads.submit(attach, office, case, pdf())
+        eventually(lambda: watcher.execute(asking).fetchone() == (1,))
+        office.clock.instant += timedelta(minutes=1)
+        somebody.rollback()
+        assert attached.result().attached_at == office.clock.instant
+    office.workflow.close()

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
 
-from kjfh_workflow import Actor, InputError
+from kjfh_workflow import Actor, Conflict, InputError
 from kjfh_workflow.casework.verify import verify_export
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
 from tests.bureau import Bureau, uscc
 from tests.office_with_everything import busy_office
+from tests.test_run import eventually
 
 #: A column of each append-only table that an honest program never touches again.
 APPEND_ONLY = {
@@ -281,6 +285,97 @@ def test_checkpoints_follow_each_other_and_seal_only_what_is_new(desk: Bureau) -
     assert second is not None
     assert (second.number, second.previous, second.row_count) == (2, first.hash, 1)
     assert desk.workflow.verify().checkpoints == 2
+
+
+def waiting_for(watcher: psycopg.Connection[Any], table: str, number: int = 1) -> Callable[[], bool]:
+    """Whether so many sessions wait for a lock on a table."""
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+
+    def holds() -> bool:
+        row = watcher.execute(query, [table]).fetchone()
+        return row is not None and row[0] == number
+
+    return holds
+
+
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+def test_a_checkpoint_covers_what_was_being_written_when_it_was_asked_for(postgres_url: str, ending: str) -> None:
+    office, engine = Bureau(postgres_url), create_engine(postgres_url)
+    case = office.submit().case
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as watcher,
+        engine.connect() as host,
+    ):
+        office.workflow.perform(case, "accept", by=office.clerk, connection=host)
+        other = office.submit(Actor.of("n", "applicant", "yuyao", name="企业", uscc=uscc(9))).case
+        made = threads.submit(office.workflow.checkpoint)
+        eventually(waiting_for(watcher, "kjfh_history"))
+        getattr(host, ending)()
+        sealed = made.result()
+    assert sealed is not None
+    assert sealed.row_count == (3 if ending == "commit" else 2)
+    office.act(other, "accept", office.clerk)
+    assert office.workflow.verify(checkpoint=sealed.hash).holds
+    engine.dispose()
+    office.workflow.close()
+
+
+def test_nobody_waits_while_a_checkpoint_is_computed(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    case = office.submit().case
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as watcher,
+        psycopg.connect(postgres_url.replace("+psycopg", "")) as slow,
+    ):
+        slow.execute("LOCK TABLE kjfh_checkpoints IN ACCESS EXCLUSIVE MODE")
+        made = threads.submit(office.workflow.checkpoint)
+        eventually(waiting_for(watcher, "kjfh_checkpoints"))
+        accepted = threads.submit(office.act, case, "accept", office.clerk)
+        eventually(accepted.done)
+        assert not made.done()
+        slow.rollback()
+        sealed = made.result()
+    assert sealed is not None
+    assert sealed.row_count == 1, "what came meanwhile is for the next one"
+    assert office.workflow.verify(checkpoint=sealed.hash).holds
+    later = office.workflow.checkpoint()
+    assert later is not None
+    assert (later.row_count, later.previous) == (1, sealed.hash)
+    office.workflow.close()
+
+
+def test_of_two_checkpoints_at_once_one_stands(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    office.submit()
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as watcher,
+        psycopg.connect(postgres_url.replace("+psycopg", "")) as somebody,
+    ):
+        somebody.execute("LOCK TABLE kjfh_checkpoints IN SHARE MODE")
+        both = [threads.submit(office.workflow.checkpoint) for _ in range(2)]
+        eventually(waiting_for(watcher, "kjfh_checkpoints", 2))
+        somebody.rollback()
+        made = [one.result() for one in both]
+    assert sorted(one.number if one else 0 for one in made) == [0, 1]
+    assert office.workflow.verify().holds
+    office.workflow.close()
+
+
+def test_a_checkpoint_does_not_let_everybody_wait_behind_somebody_who_writes_for_long(postgres_url: str) -> None:
+    office = Bureau(postgres_url)
+    case = office.submit().case
+    engine = create_engine(postgres_url)
+    with engine.connect() as host:
+        office.workflow.perform(case, "accept", by=office.clerk, connection=host)
+        with pytest.raises(Conflict):
+            office.workflow.checkpoint()
+        host.commit()
+    assert office.workflow.checkpoint() is not None
+    engine.dispose()
+    office.workflow.close()
 
 
 def test_a_history_row_says_who_when_what_and_why(desk: Bureau) -> None:

@@ -23,10 +23,11 @@ from sqlalchemy import exc, func, select, text, update
 
 from kjfh_workflow import NotFound
 from kjfh_workflow.casework.letters import letter_of
-from kjfh_workflow.notices.letters import StoredNotice, make_letter, text_of
+from kjfh_workflow.notices.letters import StoredNotice, make_letter
 from kjfh_workflow.store.database import Clash, Database
 from kjfh_workflow.store.schema import letters
 from tests.bureau import Bureau
+from tests.post import text_of
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 AT = datetime(2021, 3, 10, 1, 0, tzinfo=UTC)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kjfh_workflow import Actor
+from kjfh_workflow import Actor, Workflow
+from kjfh_workflow.store.database import Database
 from kjfh_workflow.web.app import create_app
+from kjfh_workflow.web.routes import service
 from kjfh_workflow.web.settings import Settings
 from tests.api import Api, serving
 from tests.bureau import Bureau
 
 _TOKEN = "the collector's own"  # noqa: S105
+_SETTINGS = Settings.model_validate({"metrics": {"token_env": "COLLECTOR"}})
 
 
 @pytest.fixture
 def api(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """A service where everybody is the clerk of Yuyao."""
     monkeypatch.setenv("COLLECTOR", _TOKEN)
-    settings = Settings.model_validate({"metrics": {"token_env": "COLLECTOR"}})
-    with serving(create_app(bureau.workflow, lambda _: bureau.clerk, settings)) as url:
+    with serving(create_app(bureau.workflow, lambda _: bureau.clerk, _SETTINGS)) as url:
         yield Api(url)
 
 
@@ -70,6 +73,57 @@ def test_invented_methods_are_counted_as_one(api: Api) -> None:
         api.client.request(f"M{number}", "/health")
     counted = {name: value for name, value in told(api).items() if name.startswith("kjfh_requests_total")}
     assert counted == {"kjfh_requests_total OTHER /health 405": 20}
+
+
+def test_an_outage_can_be_read_while_it_lasts(
+    restartable_postgres: tuple[str, Callable[..., None]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("COLLECTOR", _TOKEN)
+    caplog.set_level("INFO", "kjfh_workflow.web.metrics")
+    url, restart = restartable_postgres
+    workflow = Workflow(url)
+    clerk = Actor.of("wang", "tech_clerk", "yuyao")
+    pages: list[dict[str, float]] = []
+
+    def outage() -> None:
+        assert [collector.client.get(path).status_code for path in ("/v1/cases", "/ready")] == [503, 503]
+        pages.extend([told(collector), told(collector)])
+
+    with serving(create_app(workflow, lambda _: clerk, _SETTINGS)) as address:
+        collector = Api(address)
+        pages.append(told(collector))
+        restart(outage)
+        pages.append(eventually_up(collector))
+    workflow.close()
+    assert [page["kjfh_database_up"] for page in pages] == [1, 0, 0, 1]
+    assert ["kjfh_alarms_due" in page for page in pages] == [True, False, False, True], "nothing is made up"
+    assert pages[1]["kjfh_requests_total GET /v1/cases 503"] == 1
+    said = [record.getMessage() for record in caplog.records if record.name == "kjfh_workflow.web.metrics"]
+    assert said == ["the database does not answer", "the database answers again"]
+
+
+def eventually_up(api: Api) -> dict[str, float]:
+    """The page when the database is back; the first who asks may still meet a dead connection."""
+    while not (page := told(api))["kjfh_database_up"]:
+        pass
+    return page
+
+
+def test_a_database_that_hangs_does_not_take_the_counters_with_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLLECTOR", _TOKEN)
+    monkeypatch.setattr(service, "_PATIENCE", 0.1)
+    Bureau(sqlite_url).workflow.close()
+    database = Database.open(sqlite_url, connections=1)
+    workflow = Workflow(database)
+    everybody: Any = lambda _: Actor.of("wang", "tech_clerk", "yuyao")  # noqa: E731
+    with serving(create_app(workflow, everybody, _SETTINGS)) as url, database.reading():  # the only connection
+        found = told(Api(url))
+    assert found["kjfh_database_up"] == 0
+    database.engine.dispose()
 
 
 def test_metrics_are_for_the_collector_auditors_and_admins(bureau: Bureau) -> None:

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, Connection, inspect, make_url, text
 
-from kjfh_workflow import Actor, Refused, SchemaMismatch, Workflow, WorkflowError
+from kjfh_workflow import Actor, Conflict, Refused, SchemaMismatch, Workflow, WorkflowError
 from kjfh_workflow.store import migrate, rights
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Database
@@ -206,6 +206,24 @@ def title_of(office: Bureau, code: str) -> str:
     """The incubator of an operator."""
     [row] = [row for row in office.workflow.cases(Filter(uscc=code)) if row["kind"] == "incubator"]
     return str(row["id"])
+
+
+def test_an_upgrade_waits_for_whoever_holds_a_table_only_for_a_time_and_then_changes_nothing(
+    unborn_postgres_url: str,
+) -> None:
+    hurried = make_url(unborn_postgres_url).update_query_dict({"options": "-c lock_timeout=100ms"})
+    database = Database.open(hurried.render_as_string(hide_password=False))
+    with database.engine.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    with psycopg.connect(unborn_postgres_url.replace("+psycopg", "")) as somebody:
+        somebody.execute("LOCK TABLE kjfh_cases, kjfh_history IN SHARE MODE")
+        with pytest.raises(Conflict, match="has not let go in time"):
+            migrate.upgrade(database.engine)
+        assert migrate.current(database.engine) == "0002"
+    assert migrate.upgrade(database.engine) == migrate.newest()
+    database.engine.dispose()
 
 
 def test_a_database_of_the_second_release_is_not_worked_on_before_its_upgrade(release_2_url: str) -> None:

@@ -19,7 +19,6 @@ from click.testing import CliRunner
 from kjfh_workflow import Actor, NotFound, PolicyError, Workflow
 from kjfh_workflow.cli import cli
 from kjfh_workflow.clock import FixedClock, local_date, office_hour
-from kjfh_workflow.notices.letters import text_of
 from kjfh_workflow.notices.rehearse import draft
 from kjfh_workflow.notices.render import Renderer, sender
 from kjfh_workflow.notices.sendings import least_evidence, sendings
@@ -32,6 +31,7 @@ from kjfh_workflow.rules.calendar import china
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.deadlines import chinese
 from tests.bureau import ARTICLE, CIXI_USCC, MATERIALS, Bureau, facts, uscc
+from tests.post import text_of
 
 PACKS: dict[str, PolicyPack] = {
     "yuyao": load_pack(states_dir() / "yuyao" / "2020-01-01"),
@@ -482,7 +482,9 @@ def test_every_letter_has_a_subject_and_a_title_on_one_line(city: str) -> None:
 def test_a_deadline_stands_in_the_letter_with_its_proof(city: str) -> None:
     proof = re.compile(r"自20\d\d年\d+月\d+日起算（当日不计）\d+个(工作日|月)，.*至20\d\d年\d+月\d+日24时止")
     for notice in ("application_lapsed", "change_reminder", "change_overdue", "work_overdue", "revocation_proposed"):
-        for letter in sent(city, notice):
+        written = sent(city, notice)
+        assert bool(written) == (notice in PACKS[city].identity.notices), notice
+        for letter in written:
             assert proof.search(letter.body), letter
 
 

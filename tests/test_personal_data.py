@@ -62,6 +62,7 @@ def test_every_column_that_may_hold_a_person_is_looked_into() -> None:
         ("评审甲", {"kjfh_misconduct"}),
         ("余姚朝阳科技孵化器有限公司", {"kjfh_cases", "kjfh_documents", "kjfh_notices", "kjfh_organisations"}),
         ("91330281MA2B00001P", {"kjfh_cases", "kjfh_bans", "kjfh_ledger", "kjfh_notices", "kjfh_organisations"}),
+        ("虚报", {"kjfh_history", "kjfh_notices"}),
         ("查无此人", set()),
     ],
 )

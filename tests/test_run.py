@@ -53,10 +53,13 @@ def overdue(url: str) -> tuple[Bureau, str]:
     return office, case
 
 
-def test_it_rings_what_fell_due_while_nothing_ran_and_stops_when_told_to(database_url: str) -> None:
+def test_it_rings_what_fell_due_while_nothing_ran_and_stops_when_told_to_not_when_hung_up_on(
+    database_url: str,
+) -> None:
     office, case = overdue(database_url)
     with running(database_url) as process:
         eventually(lambda: office.state(case) == "lapsed")
+        process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 0
@@ -126,6 +129,7 @@ def test_a_database_that_is_away_is_waited_for_longer_each_time(
     monkeypatch.setattr(workflow, "tick", tick)
     monkeypatch.setattr(scheduler, "_FIRST_PAUSE", timedelta(milliseconds=50))
     monkeypatch.setattr(scheduler, "_LONGEST_PAUSE", timedelta(milliseconds=100))
+    caplog.set_level("INFO")
     runner = Runner(workflow, longest_sleep=timedelta(seconds=30))
     thread = Thread(target=runner.run)
     thread.start()
@@ -134,6 +138,7 @@ def test_a_database_that_is_away_is_waited_for_longer_each_time(
     thread.join()
     pauses = [record.args[2] for record in caplog.records if isinstance(record.args, tuple) and len(record.args) == 3]
     assert pauses == [0.05, 0.1, 0.1]
+    assert [record.getMessage() for record in caplog.records].count("tick works again") == 1
     workflow.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -165,11 +167,75 @@ def test_two_processes_serve_and_a_request_at_hand_is_finished_when_told_to_stop
     office.workflow.close()
 
 
-def test_one_process_stops_cleanly_as_well(sqlite_url: str, tmp_path: Path) -> None:
+def test_one_process_stops_cleanly_as_well_but_not_when_hung_up_on(sqlite_url: str, tmp_path: Path) -> None:
     Bureau(sqlite_url).workflow.close()
     with served(sqlite_url, tmp_path, "--settings", str(write_settings(tmp_path))) as service:
-        assert service.stop() == 0
+        service.process.send_signal(signal.SIGHUP)
+        with waiting_for_events(service) as answer:
+            assert service.stop() == 0
+            assert answer() == 200
         assert service.said[-1]["message"] == "stopped"
+    assert_nobody_waited(service)
+
+
+@contextmanager
+def waiting_for_events(service: Served) -> Iterator[Callable[[], int]]:
+    """Somebody asks for events that do not come, for as long as one may; gives the status of the answer."""
+    asks = as_(Actor.of("root", "admin", "yuyao"))
+    with closing(HTTPConnection(service.url.removeprefix("http://"), timeout=_PATIENCE)) as asking:
+        asking.request("GET", "/health")
+        asking.getresponse().read()
+        # On the same connection: when the signal comes the request is there.
+        asking.request("GET", "/v1/events?wait=30", headers=asks)
+        yield lambda: asking.getresponse().status
+
+
+def assert_nobody_waited(service: Served) -> None:
+    """Whoever asked for events was answered before the time that they would have waited for some."""
+    [asked] = [said for said in service.said if said.get("route") == "/v1/events"]
+    assert asked["milliseconds"] < 30_000
+
+
+def begun(service: Served) -> list[int]:
+    """The processes that have begun, by id, in order."""
+    return [int(number) for number in re.findall(r"Started server process \[(\d+)\]", service.log)]
+
+
+def test_a_process_that_cannot_begin_leaves_the_others_alone_and_ends_the_service_only_when_none_is_left(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    Bureau(sqlite_url).workflow.close()
+    file = write_settings(tmp_path)
+    whole = file.read_text("utf-8")
+    with served(sqlite_url, tmp_path, "--settings", str(file), "--workers", "2") as service:
+        eventually(lambda: len(begun(service)) == 2)
+        first, second = begun(service)
+        file.write_text(f"thraeds = 4\n{whole}", "utf-8")
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: "could not begin (5); 1 of 2 go on; again in 2 s" in service.log)
+        os.kill(second, 0)
+        assert service.is_ready()
+        assert "did you mean 'threads'" in service.log
+        file.write_text(whole, "utf-8")
+        eventually(lambda: service.log.count("Application startup complete") == 3)
+        with closing(sqlite3.connect(make_url(sqlite_url).database or "")) as connection, connection:
+            connection.execute("UPDATE kjfh_alembic_version SET version_num = '9999'")
+        for number in (second, begun(service)[-1]):
+            os.kill(number, signal.SIGKILL)
+        assert service.process.wait(_PATIENCE) == 6
+        assert "no other is left" in service.log
+
+
+def test_processes_do_not_outlive_the_first_which_would_keep_the_port(sqlite_url: str, tmp_path: Path) -> None:
+    Bureau(sqlite_url).workflow.close()
+    with served(sqlite_url, tmp_path, "--settings", str(write_settings(tmp_path)), "--workers", "2") as service:
+        eventually(lambda: service.log.count("Application startup complete") == 2)
+        with waiting_for_events(service) as answer:
+            service.process.kill()
+            assert answer() == 200
+        eventually(lambda: service.log.count("Finished server process") == 2)
+        with socket.create_server(("127.0.0.1", int(service.url.rpartition(":")[2]))):
+            assert_nobody_waited(service)
 
 
 def test_several_processes_read_changed_settings_one_after_the_other_when_hung_up_on(
@@ -252,6 +318,7 @@ def test_it_waits_for_a_database_that_is_not_there_yet(
 
         restart(start_without_it)
         eventually(found[0].is_ready)
+        assert found[0].log.count("the database is there") == 1
         assert found[0].stop() == 0
 
 
@@ -315,6 +382,26 @@ def test_without_anybody_s_tokens_it_says_what_is_needed(kjfh: Kjfh, tmp_path: P
         assert "--dev" in ran.err
 
 
+@pytest.mark.parametrize("proxies", ["nonsense", "10.0.0.1/8", "10.0.0.1,", "*,10.0.0.1", "127.0.0.1:80"])
+def test_a_proxy_that_is_no_address_would_never_be_believed_and_is_refused(
+    kjfh: Kjfh, tmp_path: Path, proxies: str
+) -> None:
+    ran = kjfh("serve", "--settings", write_settings(tmp_path), "--forwarded-allow-ips", proxies)
+    assert ran.code == 2
+    assert "is no address and no network" in ran.err
+
+
+def test_a_city_without_a_pack_is_refused_at_the_start_with_the_nearest_one(sqlite_url: str, tmp_path: Path) -> None:
+    Bureau(sqlite_url).workflow.close()
+    file = write_settings(tmp_path, 'city = "yuyaoo"\ncities = { "330282" = "cix", "330281" = "yuyao" }')
+    with started(sqlite_url, tmp_path, "--settings", str(file)) as service:
+        assert service.process.wait(_PATIENCE) == 5
+    assert service.log.splitlines()[-2:] == [
+        f"{file}: cities.330282: there is no policy pack of 'cix'; did you mean 'cixi'? (allowed: cixi, yuyao)",
+        f"{file}: city: there is no policy pack of 'yuyaoo'; did you mean 'yuyao'? (allowed: cixi, yuyao)",
+    ]
+
+
 def test_settings_and_keys_that_cannot_be_used_are_said_at_the_start(kjfh: Kjfh, tmp_path: Path) -> None:
     assert kjfh("serve", "--settings", "none.toml").code == 5
     file = write_settings(tmp_path, "thraeds = 4")
@@ -348,8 +435,8 @@ def test_a_port_that_is_taken_is_said_at_once(kjfh: Kjfh) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = kjfh("serve", "--dev", "--port", str(port))
-    assert ran.code == 2
-    assert f"port {port}" in ran.err
+    assert ran.code == 70, "not among the codes after which systemd does not try again"
+    assert f"port {port}" in ran.line
 
 
 def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:

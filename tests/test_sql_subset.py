@@ -21,7 +21,7 @@ from kjfh_workflow.scenario.words import Vocabulary
 from kjfh_workflow.store import migrate
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
-from tests.bureau import YUYAO_USCC, Bureau
+from tests.bureau import YUYAO_USCC
 from tests.post import ADMIN, Way, Ways
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -193,23 +193,3 @@ def test_everything_that_is_said_to_the_server_is_on_the_list_and_within_the_pro
 )
 def test_what_is_not_on_the_list_is_found(sql: str, found: set[str]) -> None:
     assert strange(sql, listed()) == found
-
-
-def test_where_a_person_stands_is_found_as_the_documentation_says(postgres_url: str) -> None:
-    office = Bureau(postgres_url)
-    case = office.submit().case
-    clerk = Actor.of("u-4711", "tech_clerk", "yuyao", name="周经办")
-    office.act(case, "accept", clerk)
-    office.act(case, "return_for_correction", clerk, missing=["证明"], reason="请周老师补正")
-    office.workflow.close()
-    query = re.search(r"```sql\n(SELECT 'acts'.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
-    assert query
-    database = Database.open(postgres_url)
-    with database.reading() as tx:
-        found = {row[0]: row[1] for row in tx.connection.execute(text(query[1]), {"who": "周经办"})}
-        assert found == {
-            "acts": 2, "words": 0, "facts": 0, "letters": 0, "misconduct": 0, "services": 0, "files": 0,
-        }  # fmt: skip
-        found = {row[0]: row[1] for row in tx.connection.execute(text(query[1]), {"who": "周老师"})}
-        assert (found["acts"], found["words"], found["letters"]) == (0, 1, 1)
-    database.engine.dispose()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,9 @@ import pytest
 from kjfh_workflow import Actor, GuardRefused, InputError, NotAuthorised, NotFound, WorkflowError
 from kjfh_workflow.books.tenants import Moved
 from kjfh_workflow.errors import IntakeError
+from kjfh_workflow.rules.facts import MOST_ROWS
 from kjfh_workflow.store.cases import Filter
+from tests.api import Api, as_
 from tests.bureau import Bureau, facts
 from tests.commands import OPERATOR, Kjfh
 
@@ -203,6 +206,45 @@ def test_two_who_import_at_once_admit_each_firm_once(bureau: Bureau) -> None:
     assert [*tenancies(bureau).values()] == ["incubating"] * 3
 
 
+def test_a_roster_that_is_too_long_is_refused_before_a_row_is_read(desk: Bureau, tmp_path: Path) -> None:
+    _, incubator = desk.recognised()
+    books, told = desk.workflow.books, f"超过{MOST_ROWS}行；请核对"
+    read: list[int] = []
+
+    def without_end() -> Iterator[dict[str, Any]]:
+        while True:
+            read.append(1)
+            yield {"no": "firm"}
+
+    with pytest.raises(IntakeError) as error:
+        books.import_tenants(incubator, without_end(), by=desk.operator)
+    assert [problem.message for problem in error.value.problems] == [told], "not what is wrong with the rows"
+    assert len(read) == MOST_ROWS + 1
+    for more in (1, 100):
+        file = as_csv(tmp_path / "long.csv", firms(1) * (MOST_ROWS + more))
+        with pytest.raises(IntakeError) as error:
+            books.import_tenants(incubator, file, by=desk.operator)
+        assert [(problem.place, problem.message) for problem in error.value.problems] == [("long.csv", told)]
+    with pytest.raises(IntakeError, match="是同一企业"):  # read, and found wanting for another reason
+        books.import_tenants(incubator, firms(1) * MOST_ROWS, by=desk.operator)
+    assert tenancies(desk) == {}
+
+
+def test_a_roster_that_is_too_long_is_refused_over_http(quick: Api, desk: Bureau, tmp_path: Path) -> None:
+    _, incubator = desk.recognised()
+    rows = [{"name": "某公司"}] * (MOST_ROWS + 1)
+    file = as_csv(tmp_path / "long.csv", firms(1) * (MOST_ROWS + 1)).read_bytes()
+    for content, kind in ((json.dumps(rows).encode(), "application/json"), (file, "text/csv")):
+        for preview in ("true", "false"):
+            headers = as_(desk.operator, **{"Content-Type": kind})
+            path = f"/v1/cases/{incubator}/tenants?preview={preview}"
+            answer = quick.client.post(path, content=content, headers=headers)
+            assert answer.status_code == 422
+            assert f"超过{MOST_ROWS}行" in answer.text
+            assert len(answer.content) < 2_000
+    assert tenancies(desk) == {}
+
+
 def test_a_roster_on_the_command_line(kjfh: Kjfh, tmp_path: Path) -> None:
     kjfh.ok("db", "upgrade")
     office = Bureau(kjfh.url, create=False)
@@ -218,3 +260,6 @@ def test_a_roster_on_the_command_line(kjfh: Kjfh, tmp_path: Path) -> None:
     refused = kjfh("tenants", "import", incubator, bad, *OPERATOR)
     assert (refused.code, "bad.csv 第2行" in refused.err) == (1, True)
     assert len(kjfh.json("tenants", "import", incubator, file, *OPERATOR)["unchanged"]) == 2
+    long = as_csv(tmp_path / "long.csv", firms(3) * (MOST_ROWS + 1))
+    too_long = kjfh("tenants", "import", incubator, long, *OPERATOR)
+    assert (too_long.code, f"long.csv: 超过{MOST_ROWS}行" in too_long.err) == (5, True)

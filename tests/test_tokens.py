@@ -144,6 +144,22 @@ def test_a_changed_token_is_not_believed(tokens: Tokens, algorithm: str) -> None
     assert "signature" in refused(tokens, f"{header}.{payload}.{signature}")
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_token_that_was_believed_makes_no_other_believable(tokens: Tokens, algorithm: str) -> None:
+    good = signed(algorithm)
+    for _ in range(2):
+        tokens.claims(good)["sub"] = "li"
+    assert tokens.claims(good)["sub"] == "wang", "what a caller does with the claims is the caller's"
+    header, payload, signature = good.split(".")
+    other = f"{header}.{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+    assert "signature" in refused(tokens, other)
+    assert "signature" in refused(tokens, f"{header}.{payload}.")
+    for number in range(1100):  # more than are remembered
+        tokens.claims(signed("EdDSA", jti=str(number)))
+    assert tokens.claims(good)["sub"] == "wang"
+    assert "signature" in refused(tokens, other)
+
+
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "", None, "HS256", "RS512", "ES384", "PS256", 7, ["RS256"]])
 def test_no_other_algorithm_is_taken(tokens: Tokens, name: object) -> None:
     assert "algorithm" in refused(tokens, forged({"alg": name, "kid": "first", "typ": "JWT"}, signature=b"x"))
@@ -251,6 +267,15 @@ def test_the_clocks_may_differ_by_the_leeway_and_no_more(file: Path) -> None:
     strict = believing(jwks_file=file, leeway_seconds=0)
     assert "expired" in refused(strict, signed(exp=now - 60))
     assert "not valid yet" in refused(strict, signed(nbf=now + 60))
+
+
+def test_a_token_that_was_believed_ends_when_it_says(file: Path) -> None:
+    strict = believing(jwks_file=file, leeway_seconds=0)
+    end = int(time.time()) + 2
+    token = signed(exp=end)
+    assert strict.claims(token) == strict.claims(token)
+    time.sleep(end - time.time() + 0.05)
+    assert "expired" in refused(strict, token)
 
 
 @pytest.mark.parametrize("kind", ["logout+jwt", "secevent+jwt", "dpop+jwt", 7])
@@ -428,10 +453,21 @@ def test_a_key_that_is_not_known_is_asked_for_once_and_rotation_needs_no_restart
 
 def test_a_withdrawn_key_is_not_believed_after_five_minutes(issuer: KeyServer, clock: Clock) -> None:
     tokens = believing(clock, jwks_url=f"{issuer.url}/jwks")
-    tokens.claims(signed(kid="first"))
+    tokens.claims(believed := signed(kid="first"))
     issuer.publish("second")
     clock.now += FRESH
     refused(tokens, signed(kid="first"))
+    refused(tokens, believed)
+
+
+def test_a_key_that_is_exchanged_under_its_name_takes_its_tokens_with_it(tmp_path: Path, clock: Clock) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(key_set(public("EdDSA", "first")), "utf-8")
+    tokens = believing(clock, jwks_file=file)
+    tokens.claims(believed := signed())
+    file.write_text(key_set({**public("EdDSA", "second"), "kid": "first"}), "utf-8")
+    clock.now += FRESH
+    assert "signature" in refused(tokens, believed)
 
 
 def test_tokens_of_unknown_keys_do_not_become_a_storm_on_the_intranet(issuer: KeyServer, clock: Clock) -> None:
@@ -620,6 +656,71 @@ def test_settings_that_would_let_strangers_in_are_refused(tmp_path: Path, said: 
         Settings.load(tmp_path / "web.toml")
 
 
+def test_what_is_wrong_with_the_settings_is_said_with_place_and_nearest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    file = tmp_path / "web.toml"
+    file.write_text(
+        f"""
+        tokenz = 1
+        [tokens]
+        issuer = "{ISSUER}"
+        audience = "kjfh"
+        audiense = ["kjfh"]
+        discover = true
+        [roles]
+        banshi = "tech_clrk"
+        [files]
+        scanner = "clamdscan"
+        [metrics]
+        token_env = "s3cr3t of the collector"
+        """,
+        "utf-8",
+    )
+    assert complaints(file) == {
+        "tokenz": "is not a known key; did you mean 'tokens'? "
+        "(allowed: body_bytes, cities, city, claims, files, metrics, roles, threads, tokens)",
+        "tokens.audience": 'must be a list, like ["…"]',
+        "tokens.audiense": "is not a known key; did you mean 'audience'? (allowed: algorithms, audience, ca_file, "
+        "discover, issuer, jwks_file, jwks_url, leeway_seconds)",
+        "roles.banshi": "'tech_clrk' is not known; did you mean 'tech_clerk'? "
+        "(allowed: admin, applicant, auditor, finance, tech_clerk, tech_lead)",
+        "files.scanner": 'must be a list, like ["…"]',
+        "metrics.token_env": "must be the name of an environment variable, like KJFH_SMTP_PASSWORD; "
+        "the secret itself does not belong into this file",
+    }
+
+
+def test_what_the_settings_name_must_be_there_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("COLLECTOR", "")
+    script = tmp_path / "scan.sh"
+    script.write_text("#!/bin/sh\n", "utf-8")
+    file = tmp_path / "web.toml"
+    tokens = f'[tokens]\nissuer = "{ISSUER}"\naudience = ["{AUDIENCE}"]\ndiscover = true\nca_file = "ca.pem"'
+    file.write_text(
+        f'{tokens}\n[metrics]\ntoken_env = "COLLECTOR"\n[files]\nscanner = ["{script.as_posix()}", "-"]', "utf-8"
+    )
+    assert complaints(file) == {
+        "metrics.token_env": "the environment variable COLLECTOR is not set, or empty",
+        "tokens.ca_file": "holds no certificates that can be read: No such file or directory",
+        "files.scanner": f"'{script.as_posix()}' is no program that can be run here",
+    }
+    script.chmod(0o700)
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("COLLECTOR", "a token")
+    assert Settings.load(file).files.scanner == (script.as_posix(), "-")
+
+
+def complaints(file: Path) -> dict[str, str]:
+    """Key → what is wrong there."""
+    with pytest.raises(InputError) as caught:
+        Settings.load(file)
+    assert {problem.place for problem in caught.value.problems} == {str(file)}
+    return {problem.key: problem.message for problem in caught.value.problems}
+
+
 # ---- whom the claims describe ----------------------------------------------------------------------------------------
 
 WANG: dict[str, Any] = {"sub": "wang", "name": "王敏", "city": "yuyao", "roles": ["tech_clerk"]}
@@ -701,6 +802,21 @@ def test_a_city_that_is_none_of_ours_is_no_city_of_somebody_else_s() -> None:
         actor_of(said, KEYCLOAK)
 
 
+@pytest.mark.parametrize("role", ["tech_clerk", "tech_lead", "finance", "admin"])
+def test_an_office_of_a_city_without_a_pack_is_none_of_ours(role: str) -> None:
+    elsewhere = {**WANG, "city": "yuyaoo", "uscc": YUYAO_USCC}
+    for roles in ([role], [role, "auditor"]):
+        with pytest.raises(NotAuthorised):
+            actor_of({**elsewhere, "roles": roles}, Settings(), cities=("cixi", "yuyao"))
+    assert actor_of({**WANG, "roles": [role]}, Settings(), cities=("cixi", "yuyao")).city == "yuyao"
+
+
+@pytest.mark.parametrize("role", ["auditor", "applicant"])
+def test_auditors_and_applicants_may_be_at_home_anywhere(role: str) -> None:
+    elsewhere = {**WANG, "city": "hangzhou", "uscc": YUYAO_USCC, "roles": [role]}
+    assert actor_of(elsewhere, Settings(), cities=("cixi", "yuyao")).city == "hangzhou"
+
+
 def test_who_asks_is_read_from_the_request(file: Path) -> None:
     who_asks = authenticate(
         Settings(tokens=TokenSettings(issuer=ISSUER, audience=(AUDIENCE,), jwks_file=file)),
@@ -721,7 +837,8 @@ def test_who_asks_is_read_from_the_request(file: Path) -> None:
 
 def test_over_http_each_answer_says_what_is_wrong(desk: Bureau, file: Path) -> None:
     settings = Settings(tokens=TokenSettings(issuer=ISSUER, audience=(AUDIENCE,), jwks_file=file))
-    with serving(create_app(desk.workflow, authenticate(settings), settings)) as url:
+    who_asks = authenticate(settings, cities=desk.workflow.catalog.cities)
+    with serving(create_app(desk.workflow, who_asks, settings)) as url:
 
         def asked(token: str | None) -> httpx.Response:
             headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -736,3 +853,6 @@ def test_over_http_each_answer_says_what_is_wrong(desk: Bureau, file: Path) -> N
         nobody = asked(signed(**{**WANG, "roles": []}))
         assert nobody.status_code == 403
         assert nobody.json()["refusals"][0]["code"] == "not_authorised"
+        nowhere = asked(signed(**{**WANG, "city": "yuyaoo"}))
+        assert nowhere.status_code == 403
+        assert nowhere.json()["refusals"][0]["field"] == "city"

@@ -237,7 +237,8 @@ class Books:
 
         Args:
             incubator: the incubator's case.
-            roster: a spreadsheet (.xlsx or .csv) like the tenants' list of an application folder, or its rows.
+            roster: a spreadsheet (.xlsx or .csv) like the tenants' list of an application folder, or its rows; at most
+                ``facts.MOST_ROWS``.
             by: the applicant.
             preview: tell what would happen and who would be refused; nothing is kept.
             progress: called now and then with the firms done so far and the firms in all.

@@ -1,6 +1,6 @@
 """What a bureau prints besides its year (``year``): the townships, and the work that is late.
 
-Who holds a title is ``register``'s, how the ledger is kept the casework's; here it is only counted.
+Who holds a title is ``register``'s, how each award stands ``ledger``'s; here it is only counted.
 """
 
 from __future__ import annotations

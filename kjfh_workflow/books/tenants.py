@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ from kjfh_workflow.errors import (
     WorkflowError,
 )
 from kjfh_workflow.intake.columns import TENANTS
-from kjfh_workflow.intake.rosters import MOST_PROBLEMS, read_records
+from kjfh_workflow.intake.rosters import HEADINGS_WITHIN, MOST_PROBLEMS, read_records
 from kjfh_workflow.intake.tables import Meter, Progress, Source
 from kjfh_workflow.policy.vocabulary import CaseKind, Field
 from kjfh_workflow.policy.wording import explain
 from kjfh_workflow.rules.case import Actor, Case
-from kjfh_workflow.rules.facts import ENTERING, Tenant
+from kjfh_workflow.rules.facts import ENTERING, MOST_ROWS, Tenant
 from kjfh_workflow.store import books, cases
 from kjfh_workflow.store.database import CoreTransaction
 
@@ -84,11 +85,11 @@ class Imported:
         )
 
 
-def read_roster(path: str | Path, progress: Progress | None = None) -> list[Listed]:
+def read_roster(path: str | Path) -> list[Listed]:
     """The firms in a spreadsheet (.xlsx or .csv) like the tenants' list of an application folder.
 
     Raises:
-        IntakeError: with every problem of every row.
+        IntakeError: with every problem of every row; for more than ``MOST_ROWS`` of them, with nothing else.
     """
     path = Path(path)
     if not path.is_file():
@@ -96,12 +97,14 @@ def read_roster(path: str | Path, progress: Progress | None = None) -> list[List
     if path.suffix.lower() not in (".xlsx", ".csv"):
         raise IntakeError([Problem(path.name, "", "不支持这种格式；请另存为 .xlsx 或 .csv")])
     source = Source(path)
-    meter = Meter(progress, source.rows)
-    sheet = source.sheet(TENANTS.label, meter)
+    sheet = source.sheet(TENANTS.label, Meter(None, source.rows))
     if sheet is None:
         raise IntakeError([Problem(source.name, "", f"缺少工作表“{TENANTS.label}”")])
+    if len(sheet.rows) > MOST_ROWS + HEADINGS_WITHIN:
+        raise _too_long(sheet.place)
     read = read_records(TENANTS, sheet)
-    meter.finish()
+    if len(read.records) > MOST_ROWS:
+        raise _too_long(sheet.place)
     if read.problems:
         raise IntakeError(read.problems)
     if not read.records:
@@ -113,8 +116,12 @@ def listed(rows: Iterable[tuple[str, dict[str, Any]]], headings: dict[str, str] 
     """Rows with their places as firms.
 
     Raises:
-        IntakeError: for what is no firm, and for a firm that stands there twice.
+        IntakeError: for more than ``MOST_ROWS`` rows, before one of them is read; for what is no firm, and for a firm
+            that stands there twice.
     """
+    rows = [*islice(rows, MOST_ROWS + 1)]
+    if len(rows) > MOST_ROWS:
+        raise _too_long("名单")
     found: dict[str, Listed] = {}
     problems: list[Problem] = []
     for place, row in rows:
@@ -134,6 +141,11 @@ def listed(rows: Iterable[tuple[str, dict[str, Any]]], headings: dict[str, str] 
     if problems:
         raise IntakeError(problems)
     return [*found.values()]
+
+
+def _too_long(place: str) -> IntakeError:
+    # All of a roster comes in together, in one transaction for which the incubator is held.
+    return IntakeError([Problem(place, "", f"超过{MOST_ROWS}行；请核对")])
 
 
 def apply(

@@ -1,6 +1,6 @@
 """A city's year in numbers: titles, grades, awards, changes, bans.
 
-Who holds a title is ``register``'s, how the ledger is kept the casework's; here it is only counted.
+Who holds a title is ``register``'s, how each award stands ``ledger``'s; here it is only counted.
 """
 
 from __future__ import annotations

@@ -6,22 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.orm import Session
 
 from kjfh_workflow.casework import perform as acts
 from kjfh_workflow.casework import queries
 from kjfh_workflow.casework.foretold import foretold
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
-from kjfh_workflow.casework.trying_again import again
+from kjfh_workflow.casework.trying_again import BEATEN, again
 from kjfh_workflow.errors import Conflict, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.store import cases
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction, joined
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 
 class Acting:
@@ -69,7 +71,7 @@ class Acting:
                 hide_unreadable=hide_unreadable,
             )  # fmt: skip
 
-        return self._act(act, connection)
+        return self._act(act, connection).told_to(by)
 
     def perform(
         self,
@@ -108,7 +110,7 @@ class Acting:
                 hide_unreadable=hide_unreadable,
             )  # fmt: skip
 
-        return self._act(act, connection)
+        return self._act(act, connection).told_to(by)
 
     def preview(self, case: str, event: str, *, by: Actor, evidence: Mapping[str, Any] | None = None) -> Outcome:
         """What ``perform`` would do, with the letters it would send: the same call, rolled back.
@@ -167,7 +169,7 @@ class Acting:
                 with joined(connection) as tx:
                     return act(tx)
             except Clash as error:
-                raise Conflict(f"somebody else was first: {error}") from error
+                raise Conflict(BEATEN) from error
         return again(self._database.acting, act)
 
 

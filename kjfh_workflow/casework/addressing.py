@@ -94,7 +94,8 @@ def set_address(
                 "set_at": now,
             },
         )
-    released = outbox_desk.release_unaddressed(tx, city, holder, now) if address else 0
+    waits_for = without_address(holder, medium)
+    released = outbox_desk.release_unaddressed(tx, city, holder, waits_for, now) if address else 0
     return Address(city, holder, medium, shown(medium, address), released)
 
 
@@ -110,6 +111,14 @@ def list_addresses(tx: CoreTransaction, city: str, reader: Actor | None) -> list
             raise NotFound(f"there are no addresses of {city!r}, or they are not yours to see")
     rows = addresses.current(tx, city)
     return [Address(city, row["holder"], row["medium"], shown(row["medium"], row["address"])) for row in rows]
+
+
+def without_address(holder: str, medium: str) -> str:
+    """Why a letter waits, as its delivery has it: that is what tells which address it waits for.
+
+    Which channel needs which address only those programs know that send.
+    """
+    return f"没有设定{holder}的{house_words()['media'].get(medium, medium)}"
 
 
 def shown(medium: str | None, address: str) -> str:

@@ -11,13 +11,13 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow.books.desk import Past
-from kjfh_workflow.casework import finding, queries, shown
+from kjfh_workflow.casework import finding, holding, queries, shown
 from kjfh_workflow.casework.facts_form import facts_form
 from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, attachment_of
 from kjfh_workflow.casework.form_fields import FormField
 from kjfh_workflow.casework.forms import Scene, form_of
 from kjfh_workflow.casework.office import Moment, Office
-from kjfh_workflow.casework.perform import with_overdue_alarms_rung
+from kjfh_workflow.casework.perform import both_with_overdue_alarms_rung
 from kjfh_workflow.casework.queries import MOST_CHILDREN, CaseView, Possible
 from kjfh_workflow.casework.shown import (
     AwardShown,
@@ -37,11 +37,13 @@ from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.rules.clocks import first_overdue
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.store import cases, files
-from kjfh_workflow.store.database import CoreTransaction, Database
+from kjfh_workflow.store.database import Clash, CoreTransaction, Database
 from kjfh_workflow.store.finding import rows_of
 
 #: How often a case that moves while it is read is read again.
 _TRIES = 3
+#: A reader waits no longer than this for whoever acts on the case: seconds.
+_PATIENCE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def read(office: Office, database: Database, case_id: str, reader: Actor) -> Dos
     """The dossier of a case: as it is on file, with the events of the same version.
 
     Only where a deadline has passed unnoticed are the events asked of what the case will then be, in a transaction
-    that is rolled back; otherwise nobody is held up by a reader.
+    that is rolled back; otherwise nobody is held up by a reader, and nobody holds a reader up: while somebody else
+    acts on the case, its events are those of the state that is on file.
 
     Raises:
         NotFound: if there is none, or it is not the reader's to see.
@@ -106,17 +109,21 @@ def read(office: Office, database: Database, case_id: str, reader: Actor) -> Dos
             view = queries.view(office, tx, case_id, reader)
             pack, parent = office.pack_of(view.case), _parent(tx, view.case)
             found = _shown(office, tx, view, moment, reader)
+            found = replace(found, events=_events(office, tx, pack, view, view.case, reader, moment))
             if not _overdue(office, view.case, parent, moment):
-                return replace(found, events=_events(office, tx, pack, view, view.case, reader, moment))
-        with database.trying() as tx:
-            held = queries.load_readable(tx, case_id, reader)
-            if held.version != view.case.version:
-                continue
-            if parent:
-                with_overdue_alarms_rung(office, tx, cases.load(tx, parent.id, lock=True) or parent, moment)
-            after = with_overdue_alarms_rung(office, tx, held, moment)
-            label = pack.state_label(after.kind, after.state) if after.state != held.state else ""
-            return replace(found, overtaken=label, events=_events(office, tx, pack, view, after, reader, moment))
+                return found
+        try:
+            with database.trying() as tx:
+                tx.wait_at_most(_PATIENCE)
+                held = cases.load(tx, case_id, lock=True)
+                if held is None or held.version != view.case.version:
+                    continue
+                parent = holding.parent_of(tx, held)
+                after, _ = both_with_overdue_alarms_rung(office, tx, held, parent, moment)
+                label = pack.state_label(after.kind, after.state) if after.state != held.state else ""
+                return replace(found, overtaken=label, events=_events(office, tx, pack, view, after, reader, moment))
+        except (Conflict, Clash):
+            return found
     raise Conflict(f"{case_id} moved every time it was read")
 
 

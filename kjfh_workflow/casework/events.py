@@ -15,7 +15,8 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.errors import Conflict, NotFound, Unavailable, WorkflowError
+from kjfh_workflow.casework.told import may_know_of
+from kjfh_workflow.errors import Conflict, InputError, NotFound, Problem, Unavailable, WorkflowError
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.policy.wording import house_words
 from kjfh_workflow.rules.case import Reads
@@ -29,6 +30,7 @@ SCAN = 5_000
 TOGETHER = 1_000
 #: Who reads waits no longer than this for somebody who is giving numbers.
 _LOCK_SECONDS = 2
+_EVERYTHING = Reads(everything=True)
 
 
 class BeyondTheFeed(Conflict):
@@ -79,7 +81,7 @@ class Happened:
     article: str
     #: Kind → id of the case that it opened.
     opened: Mapping[str, str]
-    #: (notice, role) queued by it.
+    #: (notice, role) queued by it; an operator is told of those that were written to it.
     notices: tuple[tuple[str, str], ...]
     #: The last barred day, if it imposed a ban.
     banned_until: date | None
@@ -158,10 +160,13 @@ def since(office: Office, database: Database, after: int, reads: Reads, wanted: 
 
     Raises:
         BeyondTheFeed: if the feed ends before *after*.
+        InputError: if *limit* asks for nothing.
         WorkflowError: if *after* is negative.
     """
     if after < 0:
         raise WorkflowError(f"a cursor is 0 or a number of the feed, not {after}")
+    if limit < 1:
+        raise InputError([Problem("limit", "", f"at least one event is asked for, not {limit}")])
     with numbered(database) as tx:
         head = feed.head(tx)
         if after > head:
@@ -175,17 +180,19 @@ def since(office: Office, database: Database, after: int, reads: Reads, wanted: 
         # The events of one case are found by the case, however far apart they are.
         until = head if wanted.case else min(head, after + SCAN)
         rows = feed.find(tx, reads, wanted, after=after, until=until, limit=limit)
-        return Feed(happened(office, tx, rows), rows[-1]["number"] if len(rows) == limit else until, head)
+        return Feed(happened(office, tx, rows, reads), rows[-1]["number"] if len(rows) == limit else until, head)
 
 
-def happened(office: Office, tx: CoreTransaction, rows: Iterable[Mapping[str, Any]]) -> list[Happened]:
-    """The events that rows of the feed tell of, in their order."""
+def happened(
+    office: Office, tx: CoreTransaction, rows: Iterable[Mapping[str, Any]], reads: Reads = _EVERYTHING
+) -> list[Happened]:
+    """The events that rows of the feed tell of, in their order, as a reader is told of them; a follower is told all."""
     rows = list(rows)
     awards = feed.awards_changed(tx, [row["number"] for row in rows])
-    return [_happened(office, row, awards.get(row["number"], [])) for row in rows]
+    return [_happened(office, row, awards.get(row["number"], []), reads.for_office_of(row["city"])) for row in rows]
 
 
-def _happened(office: Office, row: Mapping[str, Any], awards: list[dict[str, Any]]) -> Happened:
+def _happened(office: Office, row: Mapping[str, Any], awards: list[dict[str, Any]], official: bool) -> Happened:
     effects = canonical.loads(row["effects"])
     ban = effects.get("ban")
     kind_label, event_label, state_label, role_label = _words(office, row)
@@ -209,7 +216,9 @@ def _happened(office: Office, row: Mapping[str, Any], awards: list[dict[str, Any
         noticed_at=row["noticed_at"],
         article=row["article"],
         opened=effects.get("opened", {}),
-        notices=tuple((notice, role) for notice, role, _ in effects.get("notices", ())),
+        notices=tuple(
+            (notice, role) for notice, role, _ in effects.get("notices", ()) if may_know_of(role, official=official)
+        ),
         banned_until=date.fromisoformat(ban["until"]) if ban else None,
         awards=tuple(
             ChangedAward(

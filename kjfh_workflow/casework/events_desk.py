@@ -76,10 +76,11 @@ class EventsDesk(FollowersDesk):
             kind: only of this kind of case.
             event: only this event.
             case: only of this case.
-            limit: at most so many.
+            limit: at most so many, and at least one.
 
         Raises:
             BeyondTheFeed: if the feed ends before *after*: the database has been restored from an older backup.
+            InputError: if *limit* asks for nothing.
             WorkflowError: if *after* is negative.
         """
         reads = reads_of(reader)

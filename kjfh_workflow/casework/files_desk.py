@@ -167,9 +167,9 @@ class FilesDesk:
             if request_id is not None and (answered := self._answered(tx, request_id, str(digest), by)):
                 return answered
             # The bytes before the case: whoever acts on the case need not wait for them.
-            now = self._office.now(tx)
-            files.keep(tx, received.sha256, received.size, kind.media_type, now, received.parts())
-            values = {"request_id": request_id, "request_digest": digest, "attached_at": now}
+            kept_at = self._office.now(tx)
+            files.keep(tx, received.sha256, received.size, kind.media_type, kept_at, received.parts())
+            values = {"request_id": request_id, "request_digest": digest}
             return self._attach(tx, case, plain, material, received.sha256, by, values)
 
         return again(self._database.writing, act)
@@ -234,7 +234,8 @@ class FilesDesk:
         pack = self._office.pack_of(case)
         role = role_of(pack, case, by)
         # What came too late came too late, whether or not a tick has noticed.
-        check_open(pack, with_overdue_alarms_rung(self._office, tx, case, self._office.moment(tx)))
+        moment = self._office.moment(tx)
+        check_open(pack, with_overdue_alarms_rung(self._office, tx, case, moment))
         check_material(pack, material)
         if files.count_of_case(tx, case_id) >= MOST_FILES:
             raise InputError([Problem(name, "", f"本案已有{MOST_FILES}个附件，不能再增加")])
@@ -246,6 +247,7 @@ class FilesDesk:
             "attached_by": by.id,
             "attached_by_name": by.name,
             "role": role,
+            "attached_at": moment.now,
         }
         return attachment_of(pack, files.attach(tx, {**row, **values}), by)
 

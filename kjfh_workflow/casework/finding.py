@@ -6,7 +6,7 @@ Which rows there are, and in which order, is ``store.finding``'s; which wait for
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind, Level
 from kjfh_workflow.policy.wording import nearest
 from kjfh_workflow.rules.case import Actor, Case, Reads, reads_of
-from kjfh_workflow.rules.clocks import clocks_of
+from kjfh_workflow.rules.clocks import first_due
 from kjfh_workflow.store import cases
 from kjfh_workflow.store import finding as rows
 from kjfh_workflow.store.cases import Filter
@@ -95,7 +95,7 @@ def in_words(office: Office, tx: CoreTransaction, listed_rows: Iterable[dict[str
         {
             "to_do": [],
             **row,
-            **asdict(row_in_words(office.catalog, row)),
+            **row_in_words(office.catalog, row).by_name(),
             "deadline": _next_deadline(office, known[row["id"]], today) if row["id"] in ticking else None,
             "tenant": _tenant(known[row["id"]]) if row["id"] in known else None,
         }
@@ -124,12 +124,11 @@ def _tenant(case: Case) -> Firm | None:
 
 def _next_deadline(office: Office, case: Case, today: date) -> NextDeadline | None:
     """None where no clock runs."""
-    clocks = sorted(clocks_of(case).values(), key=lambda clock: (clock.due, clock.timer))
-    if not clocks:
+    first = first_due(case)
+    if first is None:
         return None
-    first = clocks[0]
-    label = timer_label(office.pack_of(case), case.kind, first.timer)
-    return NextDeadline(first.timer, label, first.due, today > first.due, first.deadline.provisional)
+    due, timer, provisional = first
+    return NextDeadline(timer, timer_label(office.pack_of(case), case.kind, timer), due, today > due, provisional)
 
 
 def _open(catalog: Catalog, reads: Reads, *, over: bool) -> list[Within]:

@@ -7,7 +7,7 @@ deadlines, with where each case ends if nobody acts, is ``docket``'s.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ from kjfh_workflow.store.finding import rows_of
 MOST_DAYS = 366
 #: So many cases are shown of what is late, and of what falls due.
 _SHOWN = 100
-#: So many cases are looked at where only the case itself knows that it is late.
+#: So many cases are looked at where only the case itself knows that it is late: of each city those opened first.
 _LOOKED_AT = 1000
 
 
@@ -64,7 +64,7 @@ class Shown:
     """The first of several cases, each as in lists."""
 
     cases: list[dict[str, Any]]
-    #: There are more.
+    #: There are more, or may be: not all that could belong to them were looked at.
     more: bool
 
 
@@ -77,7 +77,8 @@ class FirstScreen:
     counts: tuple[Standing, ...]
     #: What waits for an act of the reader's, with ``to_do``; what has stood still longest first.
     waiting: Shown
-    #: Longest overdue first.
+    #: Longest overdue first. Of cases with a clock that has rung for the last time only the first 1,000 by id are
+    #: looked at, in a city those opened first; where there are more of them ``more`` says so.
     overdue: Shown
     #: Next first; from today on.
     due: Shown
@@ -102,7 +103,7 @@ def first_screen(office: Office, tx: CoreTransaction, reader: Actor, days: int) 
         until=until,
         counts=tuple(_standings(office.catalog, waiting.by_state(tx, reads))),
         waiting=_waiting(office, tx, reader),
-        overdue=_shown(office, tx, _overdue(office, tx, reads, today)),
+        overdue=_overdue(office, tx, reads, today),
         due=_shown(office, tx, waiting.due(tx, reads, today, until, _SHOWN + 1)),
         rounds=tuple(
             OpenRound(
@@ -120,13 +121,16 @@ def _waiting(office: Office, tx: CoreTransaction, reader: Actor) -> Shown:
     return Shown(rows[:_SHOWN], len(rows) > _SHOWN)
 
 
-def _overdue(office: Office, tx: CoreTransaction, reads: Reads, today: date) -> list[str]:
+def _overdue(office: Office, tx: CoreTransaction, reads: Reads, today: date) -> Shown:
     """Those that still nag or wait for a tick, and those whose clock has gone silent."""
-    found = waiting.overdue(tx, reads, today, _longest_nag(office.catalog), _SHOWN + 1)
-    for case in waiting.silent(tx, reads, silent_places(office.catalog), _LOOKED_AT):
-        if case.id not in found and any(clock.due < today for clock in clocks_of(case).values()):
-            found.append(case.id)
-    return found
+    since = waiting.overdue(tx, reads, today, _longest_nag(office.catalog), _SHOWN + 1)
+    silent = waiting.silent(tx, reads, silent_places(office.catalog), _LOOKED_AT + 1)
+    for case in silent[:_LOOKED_AT]:
+        if late := [clock.due for clock in clocks_of(case).values() if clock.due < today]:
+            since[case.id] = min(late)
+    longest_first = sorted(since, key=lambda case_id: (since[case_id], case_id))
+    found = _shown(office, tx, longest_first)
+    return replace(found, more=found.more or len(silent) > _LOOKED_AT)
 
 
 def _longest_nag(catalog: Catalog) -> timedelta:
@@ -137,9 +141,10 @@ def _longest_nag(catalog: Catalog) -> timedelta:
 
 
 def _shown(office: Office, tx: CoreTransaction, case_ids: list[str]) -> Shown:
-    rows = in_words(office, tx, rows_of(tx, case_ids[:_SHOWN])) if case_ids else []
-    shown = sorted(rows, key=lambda row: (row["deadline"].due if row["deadline"] else date.max, row["id"]))
-    return Shown(shown, len(case_ids) > _SHOWN)
+    """The first of these cases, in this order."""
+    place = {case_id: number for number, case_id in enumerate(case_ids[:_SHOWN])}
+    rows = in_words(office, tx, rows_of(tx, [*place])) if place else []
+    return Shown(sorted(rows, key=lambda row: place[row["id"]]), len(case_ids) > _SHOWN)
 
 
 def _standings(catalog: Catalog, rows: list[dict[str, Any]]) -> Iterator[Standing]:

@@ -1,6 +1,6 @@
 """Handing events to one who follows the feed: in order per case, at least once, whoever dies meanwhile.
 
-What an event tells is ``events``; what people may do with what was not taken, ``events_desk``.
+What an event tells is ``events``; what people may do with what was not taken, ``followers_desk``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from threading import Event
 
 from kjfh_workflow.casework.events import SCAN, Happened, happened, numbered, publish_all
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outgoing import PATIENCE, in_words, storable
 from kjfh_workflow.casework.trying_again import again
-from kjfh_workflow.errors import Conflict, DeliveryFailed, Unavailable, WorkflowError
+from kjfh_workflow.errors import Conflict, Unavailable, WorkflowError
 from kjfh_workflow.notices.channels import back_off
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store import feed, followers
@@ -30,9 +31,6 @@ from kjfh_workflow.store.followers import Due
 _BATCH = 100
 #: After so many failures in a row the far end itself is away: the rest is not even tried, and stays behind the cursor.
 _IN_A_ROW = 5
-#: An event that has been taken is written down even if the database is away for a while: pauses in seconds.
-_PATIENCE = (0.2, 1.0, 3.0, 10.0)
-_LONGEST_ERROR = 500
 _BEHIND = "等待本案较早的事件"
 _logger = logging.getLogger(__name__)
 
@@ -158,7 +156,7 @@ class Pass:
         """An earlier event of its case has not been taken: this one waits behind it."""
 
         def keep(tx: Transaction, now: datetime) -> None:
-            followers.withhold(tx, self.name, event.number, event.case, 0, now, _BEHIND)
+            self._withhold(tx, event, 0, now, _BEHIND)
 
         self._write(event.number, keep)
 
@@ -173,11 +171,16 @@ class Pass:
             return None
 
         def keep(tx: Transaction, now: datetime) -> None:
-            followers.withhold(tx, self.name, event.number, event.case, 1, self._next(1, now), _told(failure))
+            self._withhold(tx, event, 1, self._next(1, now), _told(failure))
 
         self._write(event.number, keep)
         self._count(event.number, 1, failure)
         return False
+
+    def _withhold(self, tx: Transaction, event: Happened, attempts: int, next_at: datetime | None, error: str) -> None:
+        """Keep an event for later: once, though the answer to a commit may be lost and everything is tried again."""
+        if not followers.is_withheld(tx, self.name, event.number):
+            followers.withhold(tx, self.name, event.number, event.case, attempts, next_at, error)
 
     # ---- what is withheld --------------------------------------------------------------------------------------
 
@@ -229,7 +232,7 @@ class Pass:
             _Lost: if the claim is not ours any more; nothing was written.
             Unavailable: if the database is gone; what was handed over is handed over again later.
         """
-        for pause in (*_PATIENCE, None):
+        for pause in (*PATIENCE, None):
             try:
                 with self.database.acting() as tx:
                     now = self.office.now(tx)
@@ -270,6 +273,4 @@ class Pass:
 
 
 def _told(failure: Exception) -> str:
-    """What went wrong, without what a database refuses to store."""
-    told = str(failure) if isinstance(failure, DeliveryFailed) else f"{type(failure).__name__}: {failure}"
-    return "".join(character if character.isprintable() else " " for character in told)[:_LONGEST_ERROR]
+    return storable(in_words(failure))

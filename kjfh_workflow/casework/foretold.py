@@ -28,6 +28,7 @@ def foretold(tx: CoreTransaction, done: Outcome, reader: Actor, held: Iterable[C
         reader: for whom; an operator is shown what is written to it.
         held: the cases that the act may have moved, as they were before it.
     """
+    reads = reader.reads()
     before = {case.id: case.version for case in held}
     if done.case in before:
         before[done.case] = done.version - 1
@@ -36,10 +37,10 @@ def foretold(tx: CoreTransaction, done: Outcome, reader: Actor, held: Iterable[C
         row
         for case_id in dict.fromkeys((done.case, *before, *done.opened.values()))
         for row in registry.notices_of(tx, case_id)
-        if row["version"] > before.get(case_id, 0) and (reader.is_official or row["uscc"] == reader.uscc)
+        if row["version"] > before.get(case_id, 0) and reads.shows(row["city"], row["uscc"])
     ]
     return replace(
-        done,
+        done.told_to(reader),
         case="" if done.case in invented else done.case,
         opened=dict.fromkeys(done.opened, ""),
         letters=tuple(_drafted(rows, invented)),

@@ -41,8 +41,6 @@ class Office:
     renderer: Renderer
     #: By the number of the newest holiday notice in them.
     _calendars: dict[int, WorkCalendar] = field(default_factory=lambda: {0: china()})
-    #: The calendars after which this process has looked for provisional dates.
-    _recounted: set[str] = field(default_factory=set)
 
     def moment(self, tx: Transaction) -> Moment:
         """The instant, and the calendar as it is known now."""
@@ -55,14 +53,6 @@ class Office:
     def now(self, tx: Transaction) -> datetime:
         """The instant."""
         return self.moment(tx).now
-
-    def has_recounted(self, calendar: WorkCalendar) -> bool:
-        """Whether this process has looked for provisional dates that *calendar* makes certain."""
-        return calendar.edition in self._recounted
-
-    def note_recounted(self, calendar: WorkCalendar) -> None:
-        """That it has."""
-        self._recounted.add(calendar.edition)
 
     def pack_of(self, case: Case) -> PolicyPack:
         """The pack a case is pinned to."""

@@ -58,11 +58,11 @@ def configured_channels(channels: str | Path | Channels | None) -> Channels:
     return Channels.load(Path(channels)) if channels else Channels.none()
 
 
-def opened_database(database: str | Engine | Database) -> Database:
-    """By its URL, or the host's own engine."""
+def opened_database(database: str | Engine | Database, connections: int) -> Database:
+    """By its URL, with at most so many connections at once; or the host's own."""
     if isinstance(database, Database):
         return database
-    return Database(database) if isinstance(database, Engine) else Database.open(database)
+    return Database(database) if isinstance(database, Engine) else Database.open(database, connections=connections)
 
 
 def refuse_strangers(channels: Channels, catalog: Catalog) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
+from kjfh_workflow.casework.told import may_know_of
 from kjfh_workflow.errors import Refusal
-from kjfh_workflow.rules.case import Case
+from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.store.history import Row
 
 
@@ -40,7 +41,7 @@ class Outcome:
     started: Mapping[str, date] = field(default_factory=dict)
     #: Timers that this act stopped.
     stopped: tuple[str, ...] = ()
-    #: (notice, to whom) queued by this act.
+    #: (notice, to whom) queued by this act; an operator is told of those that are written to it.
     notices: tuple[tuple[str, str], ...] = ()
     #: Kind → id of the case that this act opened.
     opened: Mapping[str, str] = field(default_factory=dict)
@@ -91,3 +92,8 @@ class Outcome:
             case.id, event, case.state, case.state, case.version, "",
             refusals=refusals, kind=case.kind, policy=policy,
         )  # fmt: skip
+
+    def told_to(self, reader: Actor) -> Outcome:
+        """The same as *reader* is told of it: what offices are told is no operator's to know."""
+        official = reader.reads().for_office_of(self.policy.partition("/")[0])
+        return replace(self, notices=tuple(one for one in self.notices if may_know_of(one[1], official=official)))

@@ -1,21 +1,23 @@
 """The one way to change a case: an event by an actor, decided and recorded in one transaction.
 
-People, deadlines and previews all come through here. Looking at cases is ``queries``.
+People, deadlines and previews all come through here. Looking at cases is ``queries``; in which order an act holds what
+it needs stands in ``holding``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from kjfh_workflow import canonical
+from kjfh_workflow.casework import holding
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.outcome import Outcome
-from kjfh_workflow.casework.record import Request, When, new_case_id, record
+from kjfh_workflow.casework.record import NumberRow, Request, When, new_case_id, number_row, record
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.errors import (
     Moved,
@@ -27,7 +29,7 @@ from kjfh_workflow.errors import (
     WorkflowError,
 )
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import NEW, CaseKind, EffectName, Field, RefusalCode, Role
+from kjfh_workflow.policy.vocabulary import NEW, CaseKind, Field, RefusalCode, Role
 from kjfh_workflow.rules.case import Actor, Case, Standing
 from kjfh_workflow.rules.clocks import EXPIRE, Alarm, Clock, clocks_of, first_overdue
 from kjfh_workflow.rules.decided import Decision, Known
@@ -64,6 +66,7 @@ def perform(
         Conflict: the request id was used for another act.
     """
     request = _request(request_id, case_id, event, actor, evidence)
+    holding.operator_to_bar(office, tx, case_id, event)
     case = _locked(tx, case_id, actor, hide_unreadable)
     # Asked under the lock: the same request may be under way beside this one.
     if request and (answered := _answered(tx, request)):
@@ -71,14 +74,11 @@ def perform(
     if expected_version is not None and case.version != expected_version:
         _refuse_outsiders(office, tx, case, event, actor)
         raise Moved(f"{case_id} is at version {case.version}, not {expected_version}: read it again")
+    parent = holding.parent_of(tx, case)
     moment = office.moment(tx)
-    case = with_overdue_alarms_rung(office, tx, case, moment)
-    pack = office.pack_of(case)
-    edges = pack.machines[case.kind].edges_of.get(event, ())
-    if any(EffectName.IMPOSE_BAN in edge.effects for edge in edges):
-        registry.lock_organisation(tx, case.uscc)
-    known = known_to(office, tx, case, case.uscc, moment, _held(office, tx, case.parent, moment))
-    decision = decide(pack, case, event, actor, evidence, known)
+    case, parent = both_with_overdue_alarms_rung(office, tx, case, parent, moment)
+    known = known_to(office, tx, case, case.uscc, moment, parent)
+    decision = decide(office.pack_of(case), case, event, actor, evidence, known)
     return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
 
 
@@ -107,27 +107,28 @@ def open_case(
     """
     request = _request(request_id, f"new {kind} in {city} {parent_id}".strip(), event, actor, evidence)
     # The operator's row is held: a ban and a submission of one operator queue up, and so do two submissions. An
-    # operator that is not yet known has neither a ban nor a case.
+    # operator that is not yet known has neither a ban nor a case. Whose the case above is, is known.
     uscc = actor.uscc if Role.APPLICANT in actor.roles else str(evidence.get(Field.USCC, "")).strip().upper()
     if not (uscc.isascii() and uscc.isprintable()):
         uscc = ""  # no code, and nothing that a database takes; the evidence itself is refused further on
-    if parent_id:
-        _locked(tx, parent_id, actor, hide_unreadable)
-    else:
-        registry.lock_organisation(tx, uscc)
+    parent = _locked(tx, parent_id, actor, hide_unreadable) if parent_id else None
+    is_known = parent is not None or registry.lock_organisation(tx, uscc)
     if request and (answered := _answered(tx, request)):
         return answered
     moment = office.moment(tx)
-    parent = _held(office, tx, parent_id, moment)
+    parent = with_overdue_alarms_rung(office, tx, parent, moment) if parent else None
     pack = office.pack_of(parent) if parent else pack_for_opening(office, kind, city, evidence, moment.today)
     _check_parent(pack, kind, event, parent)
     if Role.APPLICANT in actor.roles and not actor.uscc:
         raise NotAuthorised([refusal(pack, RefusalCode.NOT_AUTHORISED, variant="stranger")])
-    for other, _, _ in () if parent else cases.open_of_operator(tx, city, uscc, ""):
-        _let_lapse(office, tx, other, moment)
+    if parent is None:
+        _let_lapse(office, tx, [other for other, _, _ in cases.open_of_operator(tx, city, uscc, "")], moment)
     case = Case(new_case_id(pack.city, moment.today), pack.city, kind, pack.version, NEW)
     known = known_to(office, tx, case, parent.uscc if parent else uscc, moment, parent)
     decision = decide(pack, case, event, actor, evidence, known)
+    after = decision.after
+    if not (is_known and (parent or after.uscc == uscc)) and not registry.lock_organisation(tx, after.uscc):
+        registry.add_organisation(tx, after.uscc, after.name, moment.now)
     return record(office, tx, decision, known, When.at_once(moment.now), request).outcome
 
 
@@ -185,30 +186,46 @@ def _check_parent(pack: PolicyPack, kind: CaseKind, event: str, parent: Case | N
         raise WorkflowError(f"a case of kind {kind} {needs}")
 
 
-def _held(office: Office, tx: Transaction, case_id: str, moment: Moment) -> Case | None:
-    """Another case that the act bears on, locked, with what is overdue in it done."""
-    case = cases.load(tx, case_id, lock=True) if case_id else None
-    return with_overdue_alarms_rung(office, tx, case, moment) if case else None
-
-
-def ring(office: Office, tx: Transaction, case: Case, alarm: Alarm, moment: Moment) -> Case:
+def ring(
+    office: Office,
+    tx: Transaction,
+    case: Case,
+    alarm: Alarm,
+    moment: Moment,
+    before: Callable[[NumberRow | None], None] = lambda _: None,
+) -> Case:
     """Let one alarm of a locked case ring; returns the case as it is then.
 
     What happens is dated to the deadline; clocks that it starts count from today, when people can know of it.
+
+    Args:
+        before: told, before anything is written, which number row that takes; what it raises stops the ring.
     """
     pack = office.pack_of(case)
     clock = clocks_of(case).get(alarm.timer)
     actor = Actor.timer(alarm.timer, case.city)
-    # Only looked at: a deadline of a change or a tenancy changes nothing in the incubator.
-    known = known_to(office, tx, case, case.uscc, moment, cases.load(tx, case.parent) if case.parent else None)
-    if clock and alarm.name == EXPIRE and (moved := _moved_in_time(pack, case, clock, known)):
-        return record(office, tx, moved, known, When.at_once(moment.now)).case
-    decision = decide_alarm(pack, case, alarm, actor, known)
-    if decision is None or clock is None:
-        timers.fire(tx, case.id, alarm, moment.now)
-        return case
-    day = clock.alarms[alarm.name]
-    return record(office, tx, decision, known, When(day, start_of(day), moment.now)).case
+    known = known_to(office, tx, case, case.uscc, moment, _parent_of_ringing(pack, tx, case, alarm))
+    when = When.at_once(moment.now)
+    decision = _moved_in_time(pack, case, clock, known) if clock and alarm.name == EXPIRE else None
+    if decision is None:
+        decision = decide_alarm(pack, case, alarm, actor, known)
+        if decision is None or clock is None:
+            timers.fire(tx, case.id, alarm, moment.now)
+            return case
+        day = clock.alarms[alarm.name]
+        when = When(day, start_of(day), moment.now)
+    before(number_row(decision, when))
+    return record(office, tx, decision, known, when).case
+
+
+def _parent_of_ringing(pack: PolicyPack, tx: Transaction, case: Case, alarm: Alarm) -> Case | None:
+    """The case that a ringing one belongs to: held where it is told of it, and otherwise only looked at."""
+    machine = pack.machines[case.kind]
+    timer = machine.timer_of.get(alarm.timer) if alarm.name == EXPIRE else None
+    edges = machine.edges_from.get((timer.on_due or "", case.state), ()) if timer else ()
+    if any(edge.tells for edge in edges):
+        return holding.parent_of(tx, case)
+    return cases.load(tx, case.parent) if case.parent else None
 
 
 def _moved_in_time(pack: PolicyPack, case: Case, clock: Clock, known: Known) -> Decision | None:
@@ -231,14 +248,31 @@ def with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, moment
     return case
 
 
+def seen_with_overdue_alarms_rung(office: Office, tx: Transaction, case: Case, moment: Moment) -> Case:
+    """The same for a reader, in a transaction that is rolled back: the case is held only where that is needed."""
+    if _overdue(office, case, moment) is None:
+        return case
+    return with_overdue_alarms_rung(office, tx, cases.load(tx, case.id, lock=True) or case, moment)
+
+
+def both_with_overdue_alarms_rung(
+    office: Office, tx: Transaction, case: Case, parent: Case | None, moment: Moment
+) -> tuple[Case, Case | None]:
+    """The same for a case and the one it belongs to, both held."""
+    rung = with_overdue_alarms_rung(office, tx, case, moment)
+    if parent and rung.version != case.version:
+        parent = cases.load(tx, parent.id)  # it may have been told
+    return rung, with_overdue_alarms_rung(office, tx, parent, moment) if parent else None
+
+
 def _overdue(office: Office, case: Case, moment: Moment) -> Alarm | None:
     return first_overdue(office.pack_of(case).machines[case.kind].timers, case, moment.today)
 
 
-def _let_lapse(office: Office, tx: Transaction, case_id: str, moment: Moment) -> None:
-    """Ring what is overdue in another case; only then is it locked, so that acts on it need not wait."""
-    seen = cases.load(tx, case_id)
-    if seen and _overdue(office, seen, moment) and (held := cases.load(tx, case_id, lock=True)):
+def _let_lapse(office: Office, tx: Transaction, case_ids: list[str], moment: Moment) -> None:
+    """Ring what is overdue in other cases; only those are held, so that acts on the others need not wait."""
+    seen = [case for case_id in case_ids if (case := cases.load(tx, case_id))]
+    for held in holding.several(tx, [case.id for case in seen if _overdue(office, case, moment)]):
         with_overdue_alarms_rung(office, tx, held, moment)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Moment, Office
-from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
+from kjfh_workflow.casework.perform import known_to, seen_with_overdue_alarms_rung
+from kjfh_workflow.casework.told import to_operator
 from kjfh_workflow.errors import NotFound, Refusal, Refused
 from kjfh_workflow.policy.machine import Edge, Machine
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW, CaseKind, RefusalCode, Role
 from kjfh_workflow.rules.award_events import nothing_to_move
-from kjfh_workflow.rules.case import Actor, Case, Reads
+from kjfh_workflow.rules.case import Actor, Case, Reads, reads_of
 from kjfh_workflow.rules.clocks import Clock, clocks_of
 from kjfh_workflow.rules.criteria import Evaluation, evaluate
 from kjfh_workflow.rules.decided import Known
@@ -27,6 +28,8 @@ from kjfh_workflow.store.database import CoreTransaction
 
 #: So many of the cases that belong to one are shown with it; lists show them all.
 MOST_CHILDREN = 200
+#: Of so many operators that name the same firms each is told apart, with so many of the firms.
+_MOST_NAMED, _FIRMS_NAMED = 50, 3
 #: Refusals that better evidence cures: a screen asks for the evidence instead of showing them.
 _CURABLE = frozenset(
     {
@@ -67,6 +70,7 @@ class CaseView:
     #: The same with a person's findings, once an act has rested on it.
     decided: Evaluation | None
     clocks: dict[str, Clock]
+    #: The acts; an operator's are those of ``told.to_operator``.
     timeline: list[history.Row]
     alarms: list[dict[str, Any]]
     #: Those that the reader may see: an operator, what was written to it.
@@ -103,6 +107,8 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
     facts = facts_of(tx, case)
     evaluation = evaluate(pack, case.type, facts, case.facts_on) if facts and case.facts_on else None
     rows = history.of_case(tx, case_id)
+    reads = reads_of(reader)
+    official = reads.for_office_of(case.city)
     bans = [{**ban, "case_id": None} if ban["city"] != case.city else ban for ban in registry.bans_of(tx, case.uscc)]
     return CaseView(
         case=case,
@@ -111,18 +117,14 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
         evaluation=evaluation,
         decided=_decided(rows),
         clocks=clocks_of(case),
-        timeline=rows,
+        timeline=rows if official else to_operator(tx, pack, case, rows),
         alarms=timers.of_case(tx, case_id),
-        notices=[
-            notice
-            for notice in registry.notices_of(tx, case_id)
-            if reader is None or reader.is_official or notice["uscc"] == reader.uscc
-        ],
+        notices=[notice for notice in registry.notices_of(tx, case_id) if reads.shows(notice["city"], notice["uscc"])],
         bans=bans,
         children=_children(tx, pack, case),
         warnings=[
-            *_warnings(case, rows, bans, office.moment(tx)),
-            *_named_elsewhere(tx, case, facts if reader is None or reader.is_official else None),
+            *_warnings(pack, case, rows, bans, office.moment(tx)),
+            *(_named_elsewhere(tx, pack, case, facts) if official and facts else ()),
         ],
     )
 
@@ -158,7 +160,7 @@ def possible_events(office: Office, tx: CoreTransaction, case_id: str, actor: Ac
         NotFound: as ``load_readable``.
     """
     moment = office.moment(tx)
-    case = with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), moment)
+    case = seen_with_overdue_alarms_rung(office, tx, load_readable(tx, case_id, actor), moment)
     return possible_of(office, tx, case, actor, moment)
 
 
@@ -232,26 +234,31 @@ def banned_until(tx: CoreTransaction, city: str, uscc: str, day: date) -> date |
     return until if until is not None and day <= until else None
 
 
-def _named_elsewhere(tx: CoreTransaction, case: Case, facts: Facts | None) -> list[str]:
-    """Firms that two operators name: no reason to refuse, and somebody should look."""
-    if facts is None:
-        return []
+def _named_elsewhere(tx: CoreTransaction, pack: PolicyPack, case: Case, facts: Facts) -> Iterator[str]:
+    """Operators that name the same firms: no reason to refuse, and somebody should look."""
     names = {tenant.uscc: tenant.name for tenant in facts.tenants}
-    found = registry.named_elsewhere(tx, case)
-    return [f"{names[row['uscc']]}同时列在{row['name']}的名单（{row['id']}）" for row in found]
+    found = registry.named_elsewhere(tx, case, at_most=_MOST_NAMED, firms=_FIRMS_NAMED)
+    for row in found.operators:
+        word = "named_elsewhere" if row["count"] <= _FIRMS_NAMED else "named_elsewhere.all"
+        firms = "、".join(names[uscc] for uscc in row["firms"])
+        yield pack.words("warnings", word).format(
+            firms=firms, count=row["count"], operator=row["name"], case=row["case"]
+        )
+    if more := found.count - len(found.operators):
+        yield pack.words("warnings", "named_elsewhere.more").format(count=more)
 
 
-def _warnings(case: Case, rows: list[history.Row], bans: list[dict[str, Any]], moment: Moment) -> list[str]:
-    today = moment.today
-    found = [
-        f"该单位在{ban['city']}禁止申报至{ban['until']}（{ban['article']}），不约束本市申报"
-        for ban in bans
-        if ban["city"] != case.city and today <= ban["until"]
-    ]
+def _warnings(
+    pack: PolicyPack, case: Case, rows: list[history.Row], bans: list[dict[str, Any]], moment: Moment
+) -> Iterator[str]:
+    words = pack.words
+    for ban in bans:
+        if ban["city"] != case.city and moment.today <= ban["until"]:
+            told = {name: ban[name] for name in ("city", "until", "article")}
+            yield words("warnings", "banned_elsewhere").format(**told)
     if len({row.policy_digest for row in rows}) > 1:
-        found.append("本案办理期间政策包的内容被改动过，见时间线")
+        yield words("warnings", "pack_changed")
     # A date that a person entered is taken as it is, so only a warning says that it is a rest day.
     entered = case.memory.get("rectification", {}).get("by") or case.memory.get("stay_until")
     if entered and not moment.calendar.is_workday(date.fromisoformat(entered)):
-        found.append(f"所定期限{entered}为休息日，不顺延")
-    return found
+        yield words("warnings", "rest_day").format(day=entered)

@@ -1,6 +1,7 @@
 """Making a decision true: case, history, timers, documents, bans and notices, all in the act's transaction.
 
-What is decided, and whether, is settled before this is called (``rules.decision``).
+What is decided, and whether, is settled before this is called (``rules.decision``), and what the act changes is held
+(``holding``): only the row that the letters' numbers come from is taken here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.clock import local_date
+from kjfh_workflow.errors import Conflict, Crossed
 from kjfh_workflow.notices.render import Letter
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import CaseKind, Role
@@ -28,6 +30,19 @@ from kjfh_workflow.store.database import Transaction
 
 #: Without letters that read like digits.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+#: City and year: from one row the city's letters of a year get their numbers.
+NumberRow = tuple[str, int]
+
+
+class NumbersHeld(Conflict):
+    """Somebody else is at the city's document numbers and has not finished in time; try again soon."""
+
+    def __init__(self, row: NumberRow) -> None:
+        super().__init__()
+        #: Which they are.
+        self.row = row
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,12 @@ def record(
     when: When,
     request: Request | None = None,
 ) -> Recorded:
-    """Write everything the decision says."""
+    """Write everything the decision says.
+
+    Raises:
+        NumbersHeld: if somebody else has not finished with the city's document numbers in time.
+        Conflict: if the case has moved since it was decided upon.
+    """
     before, pack = decision.before, decision.pack
     opened = {decision.opens: new_case_id(before.city, known.today)} if decision.opens else {}
     notices = _written_notices(office, tx, decision, when)
@@ -94,8 +114,6 @@ def record(
     after = replace(decision.after, head=row.hash)
     if decision.document:
         registry.add_document(tx, *decision.document)
-    if before.version == 0 and not registry.lock_organisation(tx, after.uscc):
-        registry.add_organisation(tx, after.uscc, after.name, when.noticed_at)
     cases.save(tx, before, after, decision.slot, when.noticed_at)
     history.append(tx, row)
     _turn_timers(tx, decision, when.noticed_at)
@@ -247,10 +265,26 @@ def _written_notices(office: Office, tx: Transaction, decision: Decision, when: 
     return rows
 
 
+def number_row(decision: Decision, when: When) -> NumberRow | None:
+    """The row that a decision's letters take their numbers from, and those of the case that is told of it."""
+    pack = decision.pack
+    if any(_is_numbered(pack, order.notice) for order in decision.notices):
+        return pack.city, local_date(when.noticed_at).year
+    return number_row(decision.told, when) if decision.told else None
+
+
+def _is_numbered(pack: PolicyPack, notice: str) -> bool:
+    return pack.identity.numbering is not None and pack.identity.notices[notice].numbered
+
+
 def _number(tx: Transaction, pack: PolicyPack, notice: str, issued: date) -> str:
     """The document number under which the notice is issued; empty where it has none."""
-    numbering = pack.identity.numbering
-    if numbering is None or not pack.identity.notices[notice].numbered:
+    if pack.identity.numbering is None or not _is_numbered(pack, notice):
         return ""
-    number = registry.next_number(tx, pack.city, issued.year)
-    return numbering.form.format(year=issued.year, number=number)
+    try:
+        number = registry.next_number(tx, pack.city, issued.year)
+    except Crossed:
+        raise
+    except Conflict as error:
+        raise NumbersHeld((pack.city, issued.year)) from error
+    return pack.identity.numbering.form.format(year=issued.year, number=number)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from threading import Lock
 
-from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import known_to, with_overdue_alarms_rung
 from kjfh_workflow.casework.permission import require
 from kjfh_workflow.casework.record import When, record
@@ -17,6 +20,7 @@ from kjfh_workflow.errors import Conflict, InputError, Problem, Unavailable
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.rules.calendar import HolidayNotice, WorkCalendar
 from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.clocks import first_overdue
 from kjfh_workflow.rules.recount import decide_recount
 from kjfh_workflow.store import calendars, cases, timers
 from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Transaction
@@ -24,6 +28,10 @@ from kjfh_workflow.store.database import Clash, CoreTransaction, Database, Trans
 _BATCH = 500
 #: A recount waits no longer than this for what somebody else holds.
 _LOCK_SECONDS = 1
+#: How often a tick that waits for another one of its process looks whether it is to stop.
+_LOOK_SECONDS = 1.0
+#: After it could not be counted twice in a row, a case waits so long; doubled each further time.
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
 #: The statutory holidays on fixed days: a whole year's arrangement names them.
 _STATUTORY = ((1, 1), (5, 1), (10, 1))
 _FIRST_YEAR, _LAST_YEAR, _LONGEST_SOURCE, _SATURDAY = 2004, 2100, 300, 5
@@ -96,75 +104,178 @@ def _problems(source: str, year: int | None, rest: list[date], work: list[date])
             yield Problem(place, "rest, work", f"{day} does not belong to the arrangement of {year}")
 
 
-def recount(office: Office, database: Database, stopped: Callable[[], bool] = lambda: False) -> int:
-    """Count the running clocks again that a new calendar may move; returns how many moved.
+class Recounting:
+    """The running clocks that new calendars may move, counted again: what of that this process has still to do.
 
-    Each case is a transaction of its own, so that a recount that is cut short goes on where it was. A case that
-    somebody holds, or that cannot be counted, is left to the next tick and keeps no other waiting.
+    After which notices not every clock is through stands in the database. How far this process has come with one, and
+    which cases it could not count, is only remembered here: another process looks at all of them itself, once, and may
+    well be able to count what this one could not, with other packs, templates and luck with locks.
     """
-    with database.acting() as tx:
-        calendar = office.moment(tx).calendar
-        waiting = calendars.not_recounted(tx)
-    moved = 0
-    for number in waiting:
-        moved += _recount_all(office, database, calendar, number, stopped)
-    if office.has_recounted(calendar):
-        return moved
-    with database.acting() as tx:
-        known_by_now = timers.provisional_cases(tx, calendar.known_until)
-    counted, left = _recount_cases(office, database, known_by_now, _YEARLY, stopped)
-    if not left:
-        office.note_recounted(calendar)
-    return moved + counted
 
+    def __init__(self, office: Office, database: Database) -> None:
+        self._office = office
+        self._database = database
+        #: By number of a notice, or edition of a calendar.
+        self._begun: dict[int | str, _Begun] = {}
+        #: The calendars after which this process has looked for provisional dates.
+        self._certain: set[str] = set()
+        #: Two ticks of one process: no alarm rings before its clock had its turn.
+        self._turn = Lock()
 
-def _recount_all(
-    office: Office, database: Database, calendar: WorkCalendar, number: int, stopped: Callable[[], bool]
-) -> int:
-    """After one notice: every clock that ends on or after its first day, or was provisional until then."""
-    notice = next(notice for notice in calendar.notices if notice.number == number)
-    since = min((*notice.rest, *notice.work))
-    if notice.year is not None:
-        since = min(since, date(notice.year - 1, 12, 1))  # the year before ends for certain only now
-    moved, left, after = 0, 0, ""
-    while True:
-        with database.acting() as tx:
-            found = timers.running_cases(tx, after, since, _BATCH)
-        if not found:
-            break
-        counted, skipped = _recount_cases(office, database, found, notice.source, stopped)
-        moved, left, after = moved + counted, left + skipped, found[-1]
-    if left:
-        return moved
-    try:
-        with database.acting() as tx:
-            calendars.mark_recounted(tx, number, moved, office.now(tx))
-    except Clash:
-        pass  # another process has done it beside this one; each clock was moved once
-    return moved
+    def go_on(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Count again what is to be counted; returns how many clocks moved.
 
+        A case that somebody holds, or that cannot be counted, keeps no other waiting: it alone is tried again, at the
+        next call, and later now and then.
 
-def _recount_cases(
-    office: Office, database: Database, found: Iterable[str], source: str, stopped: Callable[[], bool]
-) -> tuple[int, int]:
-    """How many clocks moved, and how many cases were left."""
-    moved = left = 0
-    for case_id in found:
-        if stopped():
-            left += 1
-            continue
+        Args:
+            stopped: asked between two cases; True ends it at once, and the next call goes on from there.
+
+        Raises:
+            Unavailable: if the database is gone; what was not committed is still to be counted.
+        """
+        while not self._turn.acquire(timeout=_LOOK_SECONDS):
+            if stopped():
+                return 0
         try:
-            with database.acting() as tx:
+            return self._go_on(stopped)
+        finally:
+            self._turn.release()
+
+    def _go_on(self, stopped: Callable[[], bool]) -> int:
+        with self._database.reading() as tx:
+            moment = self._office.moment(tx)
+            waiting = calendars.not_recounted(tx)
+        known_until, edition = moment.calendar.known_until, moment.calendar.edition
+        # What another process has brought to its end needs no end here.
+        self._begun = {name: begun for name, begun in self._begun.items() if name in (*waiting, edition)}
+        moved = 0
+        for notice in moment.calendar.notices:
+            if notice.number not in waiting:
+                continue
+            pages = partial(timers.running_cases, since=_first_day(notice), at_most=_BATCH)
+            begun = self._begun.setdefault(notice.number, _Begun(notice.source, pages))
+            moved += self._count_on(begun, moment.now, stopped)
+            if begun.done:
+                self._mark(notice)
+        if edition not in self._certain:
+            pages = partial(timers.provisional_cases, until=known_until, at_most=_BATCH)
+            begun = self._begun.setdefault(edition, _Begun(_YEARLY, pages))
+            moved += self._count_on(begun, moment.now, stopped)
+            if begun.done:
+                self._certain.add(edition)
+        return moved
+
+    def _mark(self, notice: HolidayNotice) -> None:
+        with self._database.reading() as tx:
+            moved = calendars.moved_by(tx, notice)  # by others, too, and before this process began
+        try:
+            with self._database.acting() as tx:
+                if notice.number in calendars.not_recounted(tx):
+                    calendars.mark_recounted(tx, notice.number, moved, self._office.now(tx))
+        except Clash:
+            pass  # another process has done it beside this one; each clock was moved once
+
+    def _count_on(self, begun: _Begun, now: datetime, stopped: Callable[[], bool]) -> int:
+        """What was left before and has its time, then the rest, page by page; returns how many clocks moved."""
+        moved = 0
+        for case_id in begun.to_be_tried(now):
+            if stopped():
+                break
+            moved += self._count(begun, case_id, now)
+        while not (begun.through or stopped()):
+            with self._database.reading() as tx:
+                moment = self._office.moment(tx)
+                page = begun.pages(tx, begun.after)
+                to_move = [case_id for case_id in page if _may_move(self._office, tx, case_id, moment)]
+            for case_id in to_move:
+                if stopped():
+                    return moved
+                moved += self._count(begun, case_id, now)
+            begun.through = len(page) < _BATCH
+            begun.after = page[-1] if page else begun.after
+        return moved
+
+    def _count(self, begun: _Begun, case_id: str, now: datetime) -> int:
+        """One case, in a transaction of its own; returns how many clocks moved."""
+        try:
+            with self._database.acting() as tx:
                 tx.wait_at_most(_LOCK_SECONDS)
-                moved += _recount_locked(office, tx, case_id, source)
+                moved = _recount_locked(self._office, tx, case_id, begun.source)
         except Unavailable:
             raise
         except Conflict:
-            left += 1
+            begun.leave(case_id, now)
         except Exception:  # a template, a pack or the program is wrong: the others are counted all the same
             _log.exception("%s cannot be counted again", case_id)
-            left += 1
-    return moved, left
+            begun.leave(case_id, now)
+        else:
+            begun.left.pop(case_id, None)
+            return moved
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A case that could not be counted."""
+
+    tries: int
+    again_at: datetime
+
+
+@dataclass
+class _Begun:
+    """How far a recount has come in this process."""
+
+    #: As the letters name it.
+    source: str
+    #: The next cases behind one, by id.
+    pages: Callable[[Transaction, str], list[str]]
+    after: str = ""
+    #: Whether every case has had its turn.
+    through: bool = False
+    left: dict[str, _Left] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left."""
+        return self.through and not self.left
+
+    def leave(self, case_id: str, now: datetime) -> None:
+        """Keep a case for later: for the next time, then for ever longer."""
+        tries = self.left[case_id].tries + 1 if case_id in self.left else 0
+        wait = _FIRST_WAIT * 2 ** min(tries - 1, 10) if tries else timedelta()
+        self.left[case_id] = _Left(tries, now + min(wait, _LONGEST_WAIT))
+
+    def to_be_tried(self, now: datetime) -> list[str]:
+        """What has been left, and has waited long enough; or was left by a clock that has been set back since."""
+        waiting = (now, now + _LONGEST_WAIT)
+        return [one for one, left in self.left.items() if not waiting[0] < left.again_at <= waiting[1]]
+
+
+def _first_day(notice: HolidayNotice) -> date:
+    """After a notice every clock may move that ends on or after this day."""
+    named = min((*notice.rest, *notice.work))
+    # The year before ends for certain only now.
+    return min(named, date(notice.year - 1, 12, 1)) if notice.year is not None else named
+
+
+def _may_move(office: Office, tx: Transaction, case_id: str, moment: Moment) -> bool:
+    """Whether a case is worth its lock, seen without it: most are not; whoever acts meanwhile counts anew anyway."""
+    try:
+        case = cases.load(tx, case_id)
+        if case is None:
+            return False
+        pack = office.pack_of(case)
+        known = known_to(office, tx, case, case.uscc, moment)
+        its_timers = pack.machines[case.kind].timers
+        return first_overdue(its_timers, case, moment.today) is not None or any(
+            decide_recount(pack, case, timer, known, "") for timer in its_timers
+        )
+    except Unavailable:
+        raise
+    except Exception:  # it comes again under the lock, and is told there
+        return True
 
 
 def _recount_locked(office: Office, tx: Transaction, case_id: str, source: str) -> int:

@@ -54,7 +54,8 @@ def of_request(tx: CoreTransaction, request_id: str, reader: Actor | None) -> Do
     check_request_id(request_id)
     nothing = NotFound(f"no request {request_id!r} has been carried out")
     if row := history.by_request(tx, request_id):
-        return Outcome.of(row, _readable(tx, row.case_id, reader, nothing).kind)
+        act = Outcome.of(row, _readable(tx, row.case_id, reader, nothing).kind)
+        return act.told_to(reader) if reader else act
     if attached := files.by_request(tx, request_id):
         _readable(tx, attached["case_id"], reader, nothing)
         names = ("name", "material", "sha256", "attached_at")

@@ -244,6 +244,7 @@ def opening_of(office: Office, tx: CoreTransaction, city: str, year: int, by: Ac
     roster: list[Standing] = []
     members = 0
     if isinstance(asked, Asked) and not refusals:
+        rounds.hold_titles(tx, city, year)
         for case in acts.titles_of(asked):
             titles[case.policy] += 1
             if belongs_to(asked, case):

@@ -88,6 +88,7 @@ def open_round(
         return answered  # it was under way beside this one
     if refusals:
         raise GuardRefused(refusals)
+    rounds.hold_titles(tx, city, asked.year)
     titles = Counter(case.policy for case in titles_of(asked))
     enrolled = 0
     tx.gather()
@@ -129,6 +130,8 @@ def close_round(
     if answered := _answered(asked):
         return answered
     acts = rounds.acts(tx, city, asked.year)
+    if OPENED in acts and CLOSED not in acts:
+        rounds.hold_titles(tx, city, asked.year)
     if expected_tag is not None and tag_of(acts, rounds.held_versions(tx, city, asked.year)) != expected_tag:
         raise Moved(f"the round of {asked.year} in {city} has moved since it was read: read it again")
     if refusals := against_state(asked, acts):
@@ -137,7 +140,6 @@ def close_round(
     refusals = [*_against_closing(asked, opened)]
     if refusals:
         raise GuardRefused(refusals)
-    # Every lock is had before the first document number is taken: whoever holds a title may need the next one.
     outside = [*_waiting_outside(asked)]
     tx.gather()
     for done, case in enumerate(_members(asked), 1):
@@ -180,7 +182,10 @@ def _answered(asked: Asked) -> Round | None:
 
 
 def titles_of(asked: Asked) -> Iterator[Case]:
-    """Every incubator of the city that holds its title today, locked; what is overdue in it happens first."""
+    """Every incubator of the city that holds its title today, locked; what is overdue in it happens first.
+
+    After ``rounds.hold_titles``: what is overdue may take document numbers, for which who holds a title may wait.
+    """
     after = ""
     while batch := rounds.incubators(asked.tx, asked.pack.city, after, _BATCH):
         after = batch[-1].id

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
 
-from kjfh_workflow.casework.addressing import shown
+from kjfh_workflow.casework.addressing import shown, without_address
 from kjfh_workflow.casework.letters import letter_of
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.outgoing import PATIENCE, in_words, storable
 from kjfh_workflow.errors import Conflict, DeliveryFailed, NotFound, Unavailable
 from kjfh_workflow.notices.channels import back_off
 from kjfh_workflow.notices.channels.config import Channels, Limits
 from kjfh_workflow.notices.channels.message import Attachment, Channel, Message
-from kjfh_workflow.policy.wording import house_words
 from kjfh_workflow.store import addresses, outbox
 from kjfh_workflow.store.database import Clash, Database, Transaction
 from kjfh_workflow.store.outbox import Due, State, What
@@ -34,11 +34,10 @@ LEASE = timedelta(minutes=5)
 _LEASE_IN_TIMEOUTS = 3
 #: How long until somebody looks again whether there is a route, or an address, by now.
 LOOK_AGAIN = timedelta(hours=1)
-#: A letter that has left is written down even if the database is away for a while: pauses in seconds.
-_PATIENCE = (0.2, 1.0, 3.0, 10.0)
 #: How often a channel that must wait for its limit looks whether it is to stop, in seconds.
 _LOOK_SECONDS = 1.0
-_LONGEST_ERROR = 500
+#: What has become of a letter, by the state in which its row has been left.
+_WRITTEN: dict[str, What] = {State.SENT: What.SENT, State.DEAD: What.DEAD}
 _logger = logging.getLogger(__name__)
 
 
@@ -151,7 +150,7 @@ class Sender:
             return _Claimed(due, address, shown(channel.medium, address), token)
 
     def _unaddressed(self, tx: Transaction, due: Due, holder: str, medium: str, now: datetime) -> What:
-        reason = f"没有设定{holder}的{house_words()['media'].get(medium, medium)}"
+        reason = without_address(holder, medium)
         outbox.put(
             tx, due.notice_id, self.name, State.UNADDRESSED, now + LOOK_AGAIN, attempts=due.attempts, error=reason
         )
@@ -166,19 +165,28 @@ class Sender:
             channel.send(self._message(claimed.due), claimed.address)
         except Exception as error:  # a channel may fail in any way; the letter must not be lost over it
             failure = error
-        for pause in _PATIENCE:
+        for tried, pause in enumerate(PATIENCE):
             try:
-                return self._settle(limits, claimed, failure)
+                return self._settle(limits, claimed, failure, in_doubt=tried > 0)
             except (Unavailable, Conflict):
                 self.stop.wait(pause)
-        return self._settle(limits, claimed, failure)
+        return self._settle(limits, claimed, failure, in_doubt=True)
 
-    def _settle(self, limits: Limits, claimed: _Claimed, failure: Exception | None) -> What:
-        """Write down how it went; what has been sent stays sent, whoever says so and however late."""
+    def _settle(self, limits: Limits, claimed: _Claimed, failure: Exception | None, *, in_doubt: bool) -> What:
+        """Write down how it went; what has been sent stays sent, whoever says so and however late.
+
+        Args:
+            limits: the channel's.
+            claimed: what left, or did not.
+            failure: why not.
+            in_doubt: whether this has been tried before, and the answer to that commit may only have been lost.
+        """
         due = claimed.due
         with self.database.acting() as tx:
             held = outbox.hold(tx, due.notice_id, self.name)
             assert held is not None, "rows of deliveries stay"  # noqa: S101
+            if in_doubt and held.claim != claimed.token and (failure or held.state == State.SENT):
+                return _WRITTEN.get(held.state, What.FAILED)  # the log is append-only: nothing is told twice
             now = self.office.now(tx)
             if failure is None:
                 self._log(tx, due, now, What.SENT, claimed.shown)
@@ -241,8 +249,6 @@ def _pause(limits: Limits, attempts: int) -> timedelta:
 
 
 def _error_text(failure: Exception, claimed: _Claimed) -> str:
-    """What went wrong, without a secret address and without what a database refuses to store."""
-    told = str(failure) if isinstance(failure, DeliveryFailed) else f"{type(failure).__name__}: {failure}"
-    if claimed.address:
-        told = told.replace(claimed.address, claimed.shown)
-    return "".join(character if character.isprintable() else " " for character in told)[:_LONGEST_ERROR]
+    """What went wrong, without a secret address."""
+    told = in_words(failure)
+    return storable(told.replace(claimed.address, claimed.shown) if claimed.address else told)

@@ -1,7 +1,6 @@
 """What happened in a case, act by act, in people's words: by whom, when, under which article, with what effect.
 
-An operator is shown what an office said where a letter told it of the act; what an office notes for itself is not
-the operator's to read.
+Which acts there are, and what of them an operator may read, is settled before (``queries.view``, ``told``).
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 from kjfh_workflow import canonical
+from kjfh_workflow.casework.told import may_know_of
 from kjfh_workflow.casework.wording import event_label, remarks, timer_label, who
 from kjfh_workflow.policy.model import PolicyPack
-from kjfh_workflow.policy.vocabulary import OFFICE_ROLES, Field, Role
+from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.store.history import Row
 
@@ -108,7 +108,7 @@ class Entry:
 
 
 def timeline_of(pack: PolicyPack, case: Case, rows: list[Row], *, official: bool) -> tuple[Entry, ...]:
-    """The acts of a case, first to last."""
+    """The acts of a case, first to last; *rows* as their reader may read them."""
     return tuple(_entry(pack, case, row, official=official) for row in rows)
 
 
@@ -117,11 +117,9 @@ def _entry(pack: PolicyPack, case: Case, row: Row, *, official: bool) -> Entry:
     queued = [
         Queued(notice, notice_label(pack, notice), role, pack.words("roles", role))
         for notice, role, _ in effects.get("notices", ())
-        if official or role == Role.APPLICANT
+        if may_know_of(role, official=official)
     ]
     evidence = canonical.loads(row.evidence)
-    if not official and row.role in OFFICE_ROLES:
-        evidence = _told(evidence) if queued else {}
     ban = effects.get("ban")
     name = timer_label(pack, case.kind, row.actor_name) if row.role == Role.TIMER else row.actor_name
     return Entry(
@@ -157,11 +155,6 @@ def _entry(pack: PolicyPack, case: Case, row: Row, *, official: bool) -> Entry:
         policy=row.policy,
         policy_digest=row.policy_digest[:12],
     )
-
-
-def _told(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """What an office says to an operator; its opinion is for its colleagues."""
-    return {name: value for name, value in evidence.items() if name != Field.OPINION}
 
 
 def _said(pack: PolicyPack, evidence: Mapping[str, Any]) -> Iterator[Said]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from kjfh_workflow.errors import Conflict
+from kjfh_workflow.errors import Conflict, Crossed
 from kjfh_workflow.store.database import Clash, Transaction
 
 #: How often; each time the act is decided anew.
 _TRIES = 5
+BEATEN = "somebody else was first; read again and decide again"
 _Tx = TypeVar("_Tx", bound=Transaction)
 _Done = TypeVar("_Done")
 
@@ -18,8 +19,12 @@ _Done = TypeVar("_Done")
 def again(opening: Callable[[], AbstractContextManager[_Tx]], act: Callable[[_Tx], _Done]) -> _Done:
     """Decided anew while somebody else is first: it may then be refused, or be the same request's first answer.
 
+    Only for transactions of our own, which are begun anew each time. A lock that was not had in time is not tried
+    again: whoever asked has waited for it already.
+
     Raises:
         Conflict: if somebody else was first every time.
+        Crossed: if it crossed with another act every time.
     """
     for left in reversed(range(_TRIES)):
         try:
@@ -27,5 +32,8 @@ def again(opening: Callable[[], AbstractContextManager[_Tx]], act: Callable[[_Tx
                 return act(tx)
         except Clash as error:
             if not left:
-                raise Conflict(f"somebody else was first: {error}") from error
+                raise Conflict(BEATEN) from error
+        except Crossed:
+            if not left:
+                raise
     raise AssertionError("the last try returns or raises")

@@ -32,6 +32,10 @@ class RowWords:
     #: Whether the case is over; False where nobody knows.
     final: bool
 
+    def by_name(self) -> dict[str, Any]:
+        """As keys of the row itself."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def city_in_words(catalog: Catalog, city: str) -> str:
     """A city's name; its short one where it has no pack."""

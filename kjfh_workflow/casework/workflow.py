@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.orm import Session
 
 from kjfh_workflow.books.desk import Books
 from kjfh_workflow.books.ledger_desk import LedgerDesk
@@ -25,6 +24,7 @@ from kjfh_workflow.casework import (
     new_cases,
     queries,
     recounting,
+    sealing,
     ticks,
     verify,
 )
@@ -60,6 +60,9 @@ from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.store.database import Database, joined
 from kjfh_workflow.store.figures import Figures
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 
 class Workflow(Acting):
     """The case management of one bureau on one database.
@@ -74,6 +77,7 @@ class Workflow(Acting):
             whoever they are for can read them in the inbox.
         clock: where the time comes from; by default the database's clock, on SQLite the machine's.
         create: bring the schema up to date first, as ``kjfh db upgrade`` does.
+        connections: to a database given by its URL: at most so many at once.
 
     Raises:
         PolicyError: if a pack cannot be used, with every problem.
@@ -90,12 +94,14 @@ class Workflow(Acting):
         channels: str | Path | Channels | None = None,
         clock: Clock | None = None,
         create: bool = False,
+        connections: int = 15,
     ) -> None:
         #: Whether this program has been told how letters leave.
         self.delivers = channels is not None
         self._channels = configured_channels(channels)
-        self._opened = not isinstance(database, Engine)
-        self._database = opened_database(database)
+        #: Whether the engine is ours, to be closed with us.
+        self._opened = isinstance(database, str)
+        self._database = opened_database(database, connections)
         renderer = load_templates(templates)
         catalog = load_catalog(states, templates)
         refuse_strangers(self._channels, catalog)
@@ -107,6 +113,7 @@ class Workflow(Acting):
         self.ledger = LedgerDesk(self._office, self._database)
         self.files = FilesDesk(self._office, self._database)
         self.events = EventsDesk(self._office, self._database)
+        self._recounting = recounting.Recounting(self._office, self._database)
         try:
             with self._database.speaking():
                 if not self._opened:
@@ -130,7 +137,7 @@ class Workflow(Acting):
             return self._office.moment(tx).today
 
     def close(self) -> None:
-        """Give the database's connections back; an engine of the host's is left to the host."""
+        """Close the connections to a database given by its URL; an engine or a ``Database`` is the host's to close."""
         if self._opened:
             self._database.engine.dispose()
 
@@ -139,13 +146,15 @@ class Workflow(Acting):
     def tick(self, stopped: Callable[[], bool] = lambda: False) -> Ticked:
         """Let everything happen whose time has come, oldest first; to be called by any scheduler, in any process.
 
+        Clocks that a new holiday notice may move are counted again first: no alarm rings on a day that has moved.
+
         Args:
             stopped: asked between two commits; True ends the tick early.
 
         Raises:
             Unavailable: if the database is gone; what was not committed is still due.
         """
-        recounting.recount(self._office, self._database, stopped)
+        self._recounting.go_on(stopped)
         ticked = ticks.tick(self._office, self._database, stopped)
         self.events.publish_all(stopped)
         return ticked
@@ -178,7 +187,7 @@ class Workflow(Acting):
 
     def now(self) -> datetime:
         """The instant on the clock that the office goes by."""
-        with self._database.acting() as tx:
+        with self._database.reading() as tx:
             return self._office.now(tx)
 
     def next_ring(self) -> datetime | None:
@@ -344,9 +353,14 @@ class Workflow(Acting):
             return verify.verify_database(tx, checkpoint)
 
     def checkpoint(self) -> history.Checkpoint | None:
-        """Seal what has been written since the last checkpoint; None if nothing has."""
-        with self._database.writing() as tx:
-            return history.make_checkpoint(tx, self._office.now(tx))
+        """Seal what has been written since the last checkpoint; None if nothing has.
+
+        Writers wait only while its end is found, not while the rows are hashed.
+
+        Raises:
+            Conflict: if somebody is writing for longer than a moment, or others make checkpoints, too: try again.
+        """
+        return sealing.make_checkpoint(self._office, self._database)
 
     def export(self, out: TextIO) -> int:
         """Write all history as JSON lines, which ``kjfh verify --export`` proves without a database."""

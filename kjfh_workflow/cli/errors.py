@@ -6,6 +6,7 @@ from kjfh_workflow import errors
 
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (errors.Refused, 1),
+    (errors.WrongUsage, 2),
     (errors.NotFound, 3),
     (errors.Conflict, 4),
     (errors.InputError, 5),

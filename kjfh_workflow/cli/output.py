@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kjfh_workflow.casework.workflow import Workflow
-    from kjfh_workflow.clock import Clock
     from kjfh_workflow.rules.case import Actor
 
 
@@ -65,7 +64,7 @@ def actor_of(who: str, role: tuple[str, ...], city: str, *, name: str = "", uscc
         raise click.UsageError(str(error)) from error
 
 
-def open_workflow(ctx: click.Context, clock: Clock | None = None) -> Workflow:
+def open_workflow(ctx: click.Context) -> Workflow:
     """The workflow on the database that the options name."""
     from kjfh_workflow.casework.workflow import Workflow  # noqa: PLC0415
 
@@ -75,7 +74,6 @@ def open_workflow(ctx: click.Context, clock: Clock | None = None) -> Workflow:
         states=options["states"],
         templates=options["templates"],
         channels=options["channels"],
-        clock=clock,
     )
     ctx.call_on_close(workflow.close)
     return workflow

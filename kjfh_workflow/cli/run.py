@@ -40,6 +40,8 @@ def run_command(ctx: click.Context, sleep: float, look: float, webhooks: str | N
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runner.stop())
+    if hang_up := getattr(signal, "SIGHUP", None):  # not every system has it; there is nothing that it could mean
+        signal.signal(hang_up, lambda *_: None)
     if not ctx.obj["channels"]:
         log.warning("no --channels: this copy ticks only; letters wait in the outbox")
     log.info("running; stop with SIGTERM or Ctrl-C")

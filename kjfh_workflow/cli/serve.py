@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import socket
 from datetime import datetime
 
 import click
 
 from kjfh_workflow.cli.output import DAY
-from kjfh_workflow.errors import WorkflowError
+from kjfh_workflow.errors import Unavailable, WorkflowError
 
 #: What the extra ``web`` brings.
 _EXTRA = ("cryptography", "fastapi", "jwt", "prometheus_client", "starlette", "uvicorn")
@@ -34,7 +36,7 @@ def serve_command(
     clock: datetime | None,
     also_run: bool,
     forwarded_allow_ips: str,
-) -> None:
+) -> int:
     """Answer over HTTP until stopped (SIGTERM, Ctrl-C). Any number may run at once. Logs are lines of JSON."""
     try:
         from kjfh_workflow.web.serving import Serving, serve  # noqa: PLC0415  (half a second, and an extra)
@@ -62,6 +64,13 @@ def serve_command(
         raise click.UsageError(f"--dev believes whoever has read its output: it serves this machine only, not {host}")
     if dev and forwarded_allow_ips:
         raise click.UsageError("--dev serves this machine only: there can be no proxy before it")
+    if forwarded_allow_ips not in ("", "*"):
+        for proxy in forwarded_allow_ips.split(","):
+            if not _is_network(proxy.strip()):
+                raise click.UsageError(
+                    f"--forwarded-allow-ips: {proxy!r} is no address and no network, like 10.0.0.7 or 10.0.0.0/24; "
+                    "* alone is anybody"
+                )
     if not dev and (not settings or serving.loaded().tokens is None):
         raise click.UsageError(
             "nobody has said whose tokens are believed: name a file with --settings that has [tokens] with issuer, "
@@ -70,21 +79,33 @@ def serve_command(
     if workers > 1 and _is_in_memory(serving.database):
         raise click.UsageError("several --workers need a database that they share: a file or PostgreSQL")
     _refuse_taken(host, port)
-    serve(serving, dev=dev)
+    return serve(serving, dev=dev)
 
 
 def _is_in_memory(url: str) -> bool:
     return url.startswith("sqlite") and (url.endswith(("://", ":///", ":memory:")) or "mode=memory" in url)
 
 
+def _is_network(word: str) -> bool:
+    try:
+        ipaddress.ip_network(word)
+    except ValueError:
+        return False
+    return True
+
+
 def _refuse_taken(host: str, port: int) -> None:
     """Say at once that nobody can listen there, before the database is looked for.
 
     Raises:
+        Unavailable: if somebody else does, or the machine does not have the address: both may be otherwise soon.
         UsageError: why not.
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         socket.create_server(address[:2], family=family).close()
     except OSError as error:
-        raise click.UsageError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        words = f"cannot listen on {host} port {port}: {error.strerror or error}"
+        if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+            raise Unavailable(words) from error
+        raise click.UsageError(words) from error

@@ -18,7 +18,7 @@ from kjfh_workflow.intake.values import is_blank, read_value, shown
 from kjfh_workflow.intake.workbook import Row
 
 #: A title may stand above the headings.
-_HEADINGS_WITHIN = 5
+HEADINGS_WITHIN = 5
 #: Nobody reads more; what is wrong in every row is wrong in the first.
 MOST_PROBLEMS = 1_000
 _TOTAL = re.compile(rf"(?:{'|'.join(TOTALS)})[\d,.]*[家人名户个位条]?")
@@ -76,7 +76,7 @@ def read_records(roster: Roster, sheet: Sheet) -> Records:
 
 def _headings_row(headings: Headings, sheet: Sheet) -> int:
     """The first of the upper rows with the most known headings."""
-    upper = sheet.rows[:_HEADINGS_WITHIN]
+    upper = sheet.rows[:HEADINGS_WITHIN]
     known = [sum(isinstance(cell, str) and headings.knows(cell) for cell in row) for _, row in upper]
     return known.index(max(known))
 

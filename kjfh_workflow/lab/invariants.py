@@ -42,7 +42,7 @@ def check(database: str, received: Mapping[str, list[tuple[str, str, str]]]) -> 
                 *_of_deliveries(tx, received),
             ]
     finally:
-        workflow.close()
+        opened.engine.dispose()
 
 
 def _verified(report: Report) -> str:

@@ -84,11 +84,6 @@ def make_letter(notice: StoredNotice) -> bytes:
     return _packed(document)
 
 
-def text_of(letter: bytes) -> list[str]:
-    """The paragraphs of a letter, letterhead and number first."""
-    return [paragraph.text.replace("\n", "") for paragraph in docx.Document(BytesIO(letter)).paragraphs]
-
-
 # ---- the parts ---------------------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,10 @@ class Reads:
         """Whether an office looks, and not only an operator: officers' ids are for their colleagues."""
         return self.everything or bool(self.city)
 
+    def for_office_of(self, city: str) -> bool:
+        """Whether an office looks that may see what the offices of *city* keep to themselves."""
+        return self.everything or (bool(self.city) and city == self.city)
+
     def shows(self, city: str, uscc: str | None) -> bool:
         """Whether what belongs to a city and an operator is among it; None: what was not written to an operator."""
         return self.everything or city == self.city or (bool(self.uscc) and uscc == self.uscc)

@@ -148,6 +148,18 @@ def clocks_of(case: Case) -> dict[str, Clock]:
     return {name: Clock.from_data(name, data) for name, data in case.memory.get("clocks", {}).items()}
 
 
+def first_due(case: Case) -> tuple[date, str, bool] | None:
+    """Of the clock whose last day comes first, or came first: that day, the timer, and whether it is provisional.
+
+    None where no clock runs. Lists ask it of every row, so the proofs are not put together.
+    """
+    clocks: Mapping[str, Mapping[str, Any]] = case.memory.get("clocks", {})
+    if not clocks:
+        return None
+    timer, data = min(clocks.items(), key=lambda clock: (clock[1]["due"], clock[0]))
+    return date.fromisoformat(data["due"]), timer, data["provisional"]
+
+
 def first_overdue(timers: Iterable[Timer], case: Case, today: date) -> Alarm | None:
     """The earliest deadline of the case that has passed and decides something; None if there is none.
 

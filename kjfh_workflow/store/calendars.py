@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select, text
+from sqlalchemy import bindparam, exists, func, insert, select, text
 
 from kjfh_workflow import canonical
 from kjfh_workflow.rules.calendar import HolidayNotice
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.rules.clocks import EXPIRE
+from kjfh_workflow.rules.recount import RECOUNT
 from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import Instant, cases, holiday_notices, recounts, timers
+from kjfh_workflow.store.schema import Instant, cases, history, holiday_notices, recounts, timers
 
 #: How long others may be kept waiting while a notice is recorded.
 _LOCK_SECONDS = 3
@@ -40,6 +41,9 @@ _NOT_RECOUNTED = Prepared(
     .order_by(holiday_notices.c.id)
 )
 _RECOUNTED = Prepared(insert(recounts))
+_MOVED_SINCE = Prepared(
+    select(history.c.evidence).where(history.c.event == RECOUNT, history.c.noticed_at >= bindparam("since"))
+)
 
 
 def moment(tx: Transaction) -> tuple[int, datetime | None]:
@@ -81,6 +85,12 @@ def add(tx: CoreTransaction, values: Mapping[str, Any]) -> int:
 def not_recounted(tx: Transaction) -> list[int]:
     """The notices after which the running clocks have still to be counted again."""
     return [row[0] for row in tx.fetch_all(_NOT_RECOUNTED)]
+
+
+def moved_by(tx: Transaction, notice: HolidayNotice) -> int:
+    """How many clocks have moved after a notice, whichever processes counted them."""
+    found = (canonical.loads(evidence) for (evidence,) in tx.fetch_all(_MOVED_SINCE, since=notice.recorded_at))
+    return sum(said["source"] == notice.source for said in found)
 
 
 def mark_recounted(tx: Transaction, number: int, moved: int, at: datetime) -> None:

@@ -13,7 +13,7 @@ from kjfh_workflow import canonical
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case, Reads
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared, named
+from kjfh_workflow.store.prepared import ForSome, Prepared, named
 from kjfh_workflow.store.schema import cases
 
 #: What a ``Case`` is made of, in the order that ``case_of`` takes.
@@ -29,6 +29,7 @@ CASE_COLUMNS = (
 )
 _ONE = select(*CASE_COLUMNS).where(cases.c.id == bindparam("id"))
 _READ = Prepared(_ONE)
+_SEVERAL = ForSome(select(*CASE_COLUMNS), cases.c.id)
 _ALL_COLUMNS = Prepared(select(*cases.columns).where(cases.c.id == bindparam("id")))
 _LOCK = Prepared(_ONE.with_for_update())
 _INSERT = Prepared(insert(cases))
@@ -147,17 +148,23 @@ class Filter:
 
 
 def visible_to(reads: Reads, table: FromClause = cases) -> list[ColumnElement[bool]]:
-    """The conditions under which somebody may see a row of *table*, which has a city and an operator's code."""
+    """The conditions under which somebody may see a row of *table*, which has a city and an operator's code.
+
+    The reader's own code is bound as ``reader_uscc``, so that one statement can be kept for all operators.
+    """
     if reads.everything:
         return []
     theirs = [table.c.city == reads.city] if reads.city else []
-    own = [table.c.uscc == reads.uscc] if reads.uscc else []
+    own = [table.c.uscc == bindparam("reader_uscc", reads.uscc)] if reads.uscc else []
     return [or_(false(), *theirs, *own)]
 
 
-def several(tx: CoreTransaction, case_ids: Collection[str]) -> list[Case]:
+def several(tx: Transaction, case_ids: Collection[str]) -> list[Case]:
     """Cases by their ids, some hundreds at most; in no order, without those that do not exist."""
-    return [case_of(row) for row in tx.connection.execute(select(*CASE_COLUMNS).where(cases.c.id.in_(case_ids)))]
+    if not case_ids:
+        return []
+    statement, values = _SEVERAL.of(case_ids)
+    return [case_of(row) for row in tx.fetch_all(statement, **values)]
 
 
 def count_children(tx: CoreTransaction, parent: str) -> int:

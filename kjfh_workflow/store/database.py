@@ -6,28 +6,43 @@ instead of failing half-way. Which rows are written does not belong here.
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, make_url, text
 from sqlalchemy import exc as sql_errors
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from kjfh_workflow.errors import Conflict, Unavailable, WorkflowError
+from kjfh_workflow.errors import Conflict, Crossed, Unavailable, WorkflowError, WrongUsage
 from kjfh_workflow.store.prepared import Prepared
 from kjfh_workflow.store.replication import replicated
 from kjfh_workflow.store.sqlite_file import prepare_sqlite
 
-#: How long a writer waits for another, in seconds.
+if TYPE_CHECKING:  # the mapper costs every process a fifth of a second, and is the host's to bring
+    from sqlalchemy.orm import Session
+
+_log = logging.getLogger(__name__)
+#: How long a writer waits for another, in seconds; on the program's own connections, never on a host's.
 _BUSY_SECONDS = 30
 #: A server or a network that hangs is found out: seconds, and milliseconds for what was sent and never confirmed.
 _POSTGRESQL = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "tcp_user_timeout": 60_000}
-#: Answers about the server, not the statement: it only reads (a standby), or a limit has ended the session.
-_UNABLE = ("25006", "25P03", "25P04")
+#: Answers about the server, not the statement: it only reads (a standby), a limit has ended the session, or the role
+#: has not been granted a table (``kjfh db check`` says which).
+_UNABLE = ("25006", "25P03", "25P04", "42501")
+#: Two wait for each other, and this one was chosen to give way; or they cannot both have been (a stricter isolation).
+_CROSSED = ("40P01", "40001")
+#: A lock was not had in time.
+_HELD = "55P03"
+#: A unique index refused a row; whatever else the database refuses (a value that is missing, a row that is not there,
+#: a row that nobody may change) is no other person's doing but the program's mistake.
+_UNIQUE = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+#: On SQLite the triggers of append-only tables come before the index, and end with this where the row is there already.
+_REPLACING = "REPLACE refused"
 _SQLITE = {"check_same_thread": False, "timeout": _BUSY_SECONDS}
 _NONE_FREE = "every connection to the database is in use"
 #: Takes the write lock at once.
@@ -35,7 +50,7 @@ _WRITING, _READING = "BEGIN IMMEDIATE", "BEGIN"
 
 
 class Clash(WorkflowError):
-    """A unique index refused a row: somebody else was first."""
+    """Somebody else was first: the row that was to be written is there already."""
 
 
 class Transaction:
@@ -52,10 +67,10 @@ class Transaction:
         """``sqlite`` or ``postgresql``."""
         return self._dialect.name
 
-    def wait_at_most(self, seconds: int) -> None:
-        """A lock that is not had in time is a ``Conflict``; SQLite has one limit for all."""
+    def wait_at_most(self, seconds: float) -> None:
+        """From now on a lock that is not had in time is a ``Conflict``; SQLite has one limit for all."""
         if self._dialect.name == "postgresql":
-            self._cursor.execute(f"SET LOCAL lock_timeout = '{int(seconds)}s'")
+            self._cursor.execute(f"SET LOCAL lock_timeout = '{round(seconds * 1000)}ms'")
 
     def run(self, statement: Prepared, **values: Any) -> int:
         """Execute; returns the number of rows touched."""
@@ -150,27 +165,32 @@ class Database:
 
         Of several: ``postgresql://user@/name?host=a:5432&host=b:5432&target_session_attrs=read-write``.
 
+        Who waits for somebody else's lock is told after 30 s (``Conflict``), on PostgreSQL as on SQLite;
+        ``…?options=-c%20lock_timeout%3D5s`` says otherwise.
+
         Args:
             url: where it is.
             sqlite_synchronous: ``FULL``, or ``NORMAL`` where a power cut may cost the last acts.
             connections: at most so many at once; who finds none free waits, and is told after 30 s.
 
         Raises:
-            WorkflowError: for a URL that is none, or a driver that is not installed.
+            WrongUsage: for a URL that is none, or one of another kind of database.
+            WorkflowError: for a driver that is not installed.
         """
         try:
             parsed = make_url(url)
         except (sql_errors.ArgumentError, ValueError):
-            raise WorkflowError("this is not a database URL; it should look like sqlite:///file.db") from None
+            raise WrongUsage("this is not a database URL; it should look like sqlite:///file.db") from None
         backend = parsed.get_backend_name()
         if backend not in ("sqlite", "postgresql"):
-            raise WorkflowError(f"{backend!r} is not a database this program knows: sqlite or postgresql")
+            raise WrongUsage(f"{backend!r} is not a database this program knows: sqlite or postgresql")
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         pool: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
         try:
             if backend == "postgresql":
-                unsaid = {name: value for name, value in _POSTGRESQL.items() if name not in parsed.query}
+                unsaid: dict[str, Any] = {name: said for name, said in _POSTGRESQL.items() if name not in parsed.query}
+                unsaid["options"] = _with_patience(parsed)
                 return cls(create_engine(parsed, connect_args=unsaid, hide_parameters=True, **pool))
         except (ImportError, sql_errors.NoSuchModuleError) as error:
             raise WorkflowError("no driver for PostgreSQL: pip install 'kjfh-workflow[postgres]'") from error
@@ -282,7 +302,7 @@ class Database:
 @contextmanager
 def joined(host: Connection | Session) -> Iterator[CoreTransaction]:
     """The host's transaction: a savepoint of it, so that a refusal or a clash leaves the host's own work alone."""
-    connection = host.connection() if isinstance(host, Session) else host
+    connection = host if isinstance(host, Connection) else host.connection()
     begin_writing(connection)
     with connection.begin_nested():
         yield CoreTransaction(connection)
@@ -307,15 +327,32 @@ def _begin(pooled: Any, dialect: Dialect, statement: str) -> None:
         raise _translated(error, dialect) from error
 
 
+def _with_patience(url: URL) -> str:
+    """The options of a session: our patience, and behind it, so that they overrule it, what the URL says.
+
+    Who is given options looks no more at PGOPTIONS; so this does.
+    """
+    said = url.query.get("options") or os.environ.get("PGOPTIONS", "")
+    return " ".join((f"-c lock_timeout={_BUSY_SECONDS}s", *([said] if isinstance(said, str) else said))).strip()
+
+
 def _translated(error: Exception, dialect: Dialect) -> Exception:
-    """The driver's errors as ours: a clash, a conflict, or SQLAlchemy's own kind."""
+    """The driver's errors as ours: a clash, a conflict, or SQLAlchemy's own kind.
+
+    What the driver said stays the cause, and in the log where it names nobody; ours are told to whoever asked.
+    """
     driver: Any = dialect.loaded_dbapi
-    if isinstance(error, driver.IntegrityError):
-        return Clash(str(error))
-    # SQLite's lock that was not had in time; PostgreSQL's serialisation failure, deadlock and lock timeout.
-    if "database is locked" in str(error) or getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03"):
-        return Conflict(f"another transaction holds the case: {error}")
+    # PostgreSQL's code, or SQLite's name; the driver has none for what it finds out by itself.
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    if code in _UNIQUE or (code == "SQLITE_CONSTRAINT_TRIGGER" and str(error).endswith(_REPLACING)):
+        return Clash()
+    if code in _CROSSED:
+        _log.warning("two transactions crossed: %s", error)
+        return Crossed()
+    if code == _HELD or "database is locked" in str(error):
+        _log.info("a lock was not had in time: %s", error)
+        return Conflict("somebody else holds what this needs and has not let go in time; try again soon")
     lost = isinstance(error, (driver.OperationalError, driver.InterfaceError))
-    if lost or getattr(error, "sqlstate", None) in _UNABLE:
+    if lost or code in _UNABLE:
         return Unavailable(f"the database cannot work: {str(error).splitlines()[0]}")
     return sql_errors.DBAPIError.instance(None, None, error, driver.Error, dialect=dialect)

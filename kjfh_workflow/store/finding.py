@@ -1,25 +1,29 @@
 """Lists of cases: which, in which order, page by page. Only indexes are walked, however many cases there are.
 
-How a row reads in people's words is ``casework.finding``'s.
+Lists of one shape (the same filters and order, other codes and keys) are one prepared statement: making it costs
+more than the database takes. How a row reads in people's words is ``casework.finding``'s.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from datetime import date, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, and_, false, func, or_, select, true, union
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, false, func, or_, select, true, union
 
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store.cases import Filter, visible_to
-from kjfh_workflow.store.database import CoreTransaction
+from kjfh_workflow.store.database import CoreTransaction, Transaction
 from kjfh_workflow.store.paging import Order
 from kjfh_workflow.store.places import Stretch, Within
+from kjfh_workflow.store.prepared import ForSome, Prepared, among
 from kjfh_workflow.store.schema import cases, organisations
 
 #: What a list shows.
@@ -30,6 +34,8 @@ _LISTED = tuple(
         "parent",
     )
 )  # fmt: skip
+_NAMES = tuple(column.name for column in _LISTED)
+_SOME = ForSome(select(*_LISTED), cases.c.id)
 #: In which orders there are lists; ids begin with city and day, so ``-id`` is newest opened first within a city.
 SORTS = ("id", "-id", "changed_at", "-changed_at")
 #: So many operators are named to the database one by one.
@@ -40,6 +46,26 @@ _LIKE_A_CODE = re.compile(r"[A-Za-z0-9]{1,18}")
 _LONGEST_CODE = 18
 #: Ids say the day with two digits for the year.
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+#: So many statements are kept; what screens ask for are some dozens.
+_MOST_SHAPES = 256
+#: Stand in a shape for any code and any instant: they are bound when the statement is run.
+_GIVEN, _GIVEN_INSTANT = "given", datetime.max.replace(tzinfo=UTC)
+_NO_FILTER = Filter(kind=(), state=())
+
+
+class _Shape(NamedTuple):
+    """All that a statement is made of; what is bound when it is run is only known to be given."""
+
+    reads: Reads
+    wanted: Filter
+    order: Order
+    #: Whether it goes on behind a key.
+    behind: bool
+    within: tuple[Within, ...] | None
+    #: The cities whose stretches are walked; none where one walk does.
+    cities: tuple[str, ...]
+    #: What is wanted answers to so few that they are sorted.
+    by_few: bool
 
 
 def find(
@@ -65,7 +91,7 @@ def find(
         sort: one of ``SORTS``.
         after: the key of the last row of the page before; in order of id, its id will do.
         limit: at most so many.
-        within: only those that are in one of these; None for all that may be seen.
+        within: only those that are in one of these, under the same eyes; None for all that may be seen.
 
     Raises:
         InputError: for an unknown order, or a key that is none or belongs to another order.
@@ -73,39 +99,84 @@ def find(
     if sort not in SORTS:
         raise InputError([Problem("sort", "", f"{sort!r} is no order; there are: {', '.join(SORTS)}")])
     order = Order(sort)
-    conditions = _matching(wanted)
+    bound = {
+        "reader_uscc": reads.uscc,
+        "uscc": wanted.uscc,
+        "parent": wanted.parent,
+        "changed_since": wanted.changed_since,
+        **order.bound(after, limit),
+    }
     found_by, few = _found_by(tx, reads, text, order) if (text := wanted.text.strip()) else (None, False)
+    by_few = bool(few or wanted.uscc or wanted.parent)
+    like = _like(wanted)
+    bare = found_by is None and like == _NO_FILTER and order.column == "id"
+    walked = () if by_few or within is not None or (bare and reads.everything) else _cities(tx, reads, wanted)
+    places = None if within is None else (*map(_place_like, within),)
+    shape = _Shape(_eyes_like(reads), like, order, bool(after), places, walked, by_few)
+    if found_by is not None:
+        query = _query(shape, found_by)
+        rows = [] if query is None else [*tx.connection.execute(query, bound)]
+    else:
+        statement = _prepared(shape)
+        rows = [] if statement is None else tx.fetch_all(statement, **bound)
+    listed = [dict(zip(_NAMES, row, strict=True)) for row in rows]
+    return [{**row, "key": order.key_of(row)} for row in listed]
+
+
+def _like(wanted: Filter) -> Filter:
+    """What stands for all filters that make one statement."""
+    return replace(
+        wanted,
+        kind=_several(wanted.kind),
+        state=_several(wanted.state),
+        uscc=wanted.uscc and _GIVEN,
+        parent=wanted.parent and _GIVEN,
+        changed_since=wanted.changed_since and _GIVEN_INSTANT,
+        text="",
+        open=None,
+        waiting=False,
+    )
+
+
+def _eyes_like(reads: Reads) -> Reads:
+    return replace(reads, uscc=reads.uscc and _GIVEN)
+
+
+def _place_like(within: Within) -> Within:
+    return replace(within, reads=_eyes_like(within.reads), places=(*within.places,), awards=(*within.awards,))
+
+
+@lru_cache(maxsize=_MOST_SHAPES)
+def _prepared(shape: _Shape) -> Prepared | None:
+    query = _query(shape)
+    return None if query is None else Prepared(query)
+
+
+def _query(shape: _Shape, found_by: ColumnElement[bool] | None = None) -> Select[Any] | None:
+    """The statement for a shape, and for what a text is *found_by*; None where there is no place to look."""
+    order, behind = shape.order, shape.behind
+    conditions = _matching(shape.wanted)
     if found_by is not None:
         conditions.append(found_by)
-    by_few = bool(few or wanted.uscc or wanted.parent)
-    if within is not None:
-        stretches = [stretch for one in within for stretch in one.stretches()]
-        if not stretches:
-            return []
-        anywhere = or_(*(and_(*stretch.where) for stretch in stretches))
-    else:
-        stretches = [] if by_few else [*_stretches(tx, reads, wanted, order, bare=not conditions)]
-        anywhere = and_(true(), *visible_to(reads))
+    stretches = [*_stretches(shape)]
+    if shape.within is not None and not stretches:
+        return None
     query = select(*_LISTED).where(*conditions)
-    if stretches and not by_few:
-        pages = [_page(query, stretch, wanted, order, after, limit) for stretch in stretches]
+    if stretches and not shape.by_few:
+        pages = [_page(query, stretch, shape) for stretch in stretches]
         merged = union(*(select(page.subquery()) for page in pages)).subquery()
-        query = order.applied(select(merged), merged.c, after, limit)
-    else:
-        query = order.applied(query.where(anywhere), cases.c, after, limit)
-    rows = [dict(row) for row in tx.connection.execute(query).mappings()]
-    return [{**row, "key": order.key_of(row)} for row in rows]
+        return order.applied(select(merged), merged.c, behind=behind)
+    anywhere = or_(*(and_(*one.where) for one in stretches)) if stretches else and_(true(), *visible_to(shape.reads))
+    return order.applied(query.where(anywhere), cases.c, behind=behind)
 
 
-def _page(
-    query: Select[Any], stretch: Stretch, wanted: Filter, order: Order, after: str, limit: int
-) -> Select[Any]:  # fmt: skip
+def _page(query: Select[Any], stretch: Stretch, shape: _Shape) -> Select[Any]:
     """The first rows of one stretch, in order."""
-    query = query.where(*stretch.where, *_opened(stretch.city, wanted))
+    query = query.where(*stretch.where, *_opened(stretch.city, shape.wanted))
     if not stretch.few:
-        return order.applied(query, cases.c, after, limit)
+        return shape.order.applied(query, cases.c, behind=shape.behind)
     fenced = query.offset(0).subquery()  # the order must not choose the index
-    return order.applied(select(fenced), fenced.c, after, limit)
+    return shape.order.applied(select(fenced), fenced.c, behind=shape.behind)
 
 
 def _opened(city: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
@@ -117,53 +188,50 @@ def _opened(city: str, wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield cases.c.id < f"{city}-{until + timedelta(days=1):%y%m%d}"
 
 
-def _stretches(tx: CoreTransaction, reads: Reads, wanted: Filter, order: Order, *, bare: bool) -> Iterator[Stretch]:
+def _stretches(shape: _Shape) -> Iterator[Stretch]:
     """Stretches of an index, each in order, that together hold what may be seen; none where one walk does.
 
     The index on changes begins with the city, the one on ids with city and kind: the first rows of each stretch are
     merged. In one statement for several the database would walk through other cities' cases, or sort all of them.
     """
-    if reads.everything:
-        if bare and order.column == "id":
-            return
-        cities = [wanted.city] if wanted.city else _cities(tx)
-    else:
-        cities = [reads.city] if reads.city and wanted.city in ("", reads.city) else []
-    kinds: list[str] = [*_several(wanted.kind or [*CaseKind])]
-    for city in cities:
-        here = [[]] if order.column != "id" else [[cases.c.kind == kind] for kind in kinds]
+    for one in shape.within or ():
+        yield from one.stretches()
+    for city in shape.cities:
+        here = (
+            [[cases.c.kind == kind] for kind in shape.wanted.kind or CaseKind] if shape.order.column == "id" else [[]]
+        )
         yield from (Stretch([cases.c.city == city, *one], city) for one in here)
-    if cities and reads.uscc:  # who belongs to an office and to an operator
-        yield Stretch([cases.c.uscc == reads.uscc, cases.c.city != reads.city])
+    if shape.cities and shape.reads.uscc:  # who belongs to an office and to an operator
+        yield Stretch([cases.c.uscc == bindparam("reader_uscc"), cases.c.city != shape.reads.city])
 
 
-def _cities(tx: CoreTransaction) -> list[str]:
+def _cities(tx: CoreTransaction, reads: Reads, wanted: Filter) -> tuple[str, ...]:
+    """The cities of which a reader may see every case that is wanted."""
+    if not reads.everything:
+        return (reads.city,) if reads.city and wanted.city in ("", reads.city) else ()
+    return (wanted.city,) if wanted.city else tuple(row[0] for row in tx.fetch_all(_ALL_CITIES) if row[0] is not None)
+
+
+def _all_cities() -> Select[Any]:
     """The cities that have cases; asked of the index, one step for each."""
     first = select(func.min(cases.c.city).label("city")).cte("cities", recursive=True)
     following = select(func.min(cases.c.city)).where(cases.c.city > first.c.city).scalar_subquery()
     found = first.union_all(select(following).where(first.c.city.is_not(None)))
-    return [row.city for row in tx.connection.execute(select(found.c.city)) if row.city is not None]
+    return select(found.c.city)
+
+
+_ALL_CITIES = Prepared(_all_cities())
 
 
 def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions = [
-        column == value
-        for column, value in (
-            (cases.c.city, wanted.city),
-            (cases.c.uscc, wanted.uscc),
-            (cases.c.parent, wanted.parent),
-            (cases.c.type, wanted.type),
-            (cases.c.level, wanted.level),
-        )
-        if value
-    ]
-    conditions += [
-        column.in_(_several(value))
-        for column, value in ((cases.c.kind, wanted.kind), (cases.c.state, wanted.state))
-        if value
-    ]
+    exactly = ((cases.c.city, wanted.city), (cases.c.type, wanted.type), (cases.c.level, wanted.level))
+    any_of = ((cases.c.kind, wanted.kind), (cases.c.state, wanted.state))
+    given = ((cases.c.uscc, wanted.uscc), (cases.c.parent, wanted.parent))
+    conditions = [column == value for column, value in exactly if value]
+    conditions += [among(column, names) for column, names in any_of if names]
+    conditions += [column == bindparam(column.name) for column, value in given if value]
     if wanted.changed_since is not None:
-        conditions.append(cases.c.changed_at >= wanted.changed_since)
+        conditions.append(cases.c.changed_at >= bindparam("changed_since"))
     if wanted.opened_since is not None:  # nothing changes before it is opened: the index on changes is of use too
         conditions += [cases.c.opened_on >= wanted.opened_since, cases.c.changed_at >= start_of(wanted.opened_since)]
     if wanted.opened_until is not None:
@@ -171,8 +239,9 @@ def _matching(wanted: Filter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _several(value: str | Collection[str]) -> list[str]:
-    return [value] if isinstance(value, str) else [*value]
+def _several(value: str | Collection[str]) -> tuple[str, ...]:
+    """The names, in one order."""
+    return (value,) * bool(value) if isinstance(value, str) else (*sorted({*value}),)
 
 
 def _found_by(tx: CoreTransaction, reads: Reads, text: str, order: Order) -> tuple[ColumnElement[bool], bool]:
@@ -232,7 +301,9 @@ def _begins(column: Column[str], start: str, last: str) -> ColumnElement[bool]:
     return and_(column >= start, column <= last, column.startswith(start, autoescape=True))
 
 
-def rows_of(tx: CoreTransaction, case_ids: Collection[str]) -> list[dict[str, Any]]:
+def rows_of(tx: Transaction, case_ids: Collection[str]) -> list[dict[str, Any]]:
     """The same columns of some hundred cases at most, without ``key``; in no order."""
-    query = select(*_LISTED).where(cases.c.id.in_(case_ids))
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+    if not case_ids:
+        return []
+    statement, values = _SOME.of(case_ids)
+    return [dict(zip(_NAMES, row, strict=True)) for row in tx.fetch_all(statement, **values)]

@@ -140,6 +140,11 @@ def withhold(
     tx.run(_WITHHOLD, follower=name, number=number, case_id=case_id, attempts=attempts, next_at=next_at, error=error)
 
 
+def is_withheld(tx: Transaction, name: str, number: int) -> bool:
+    """Whether an event is kept for later, or given up."""
+    return tx.fetch(_CASE_OF, name_is=name, number_is=number) is not None
+
+
 def failed(tx: Transaction, name: str, number: int, attempts: int, next_at: datetime | None, error: str) -> None:
     """Say that a withheld event has failed again."""
     tx.run(_FAILED, name_is=name, number_is=number, attempts=attempts, next_at=next_at, error=error)

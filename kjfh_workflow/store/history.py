@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 
 from kjfh_workflow import canonical
-from kjfh_workflow.store.database import CoreTransaction, Transaction
+from kjfh_workflow.store.database import Clash, CoreTransaction, Transaction
 from kjfh_workflow.store.prepared import Prepared
-from kjfh_workflow.store.schema import checkpoints, history
+from kjfh_workflow.store.schema import cases, checkpoints, history
 
+_BATCH = 1000
+#: How long others may be kept waiting while a checkpoint finds where the history ends.
+_LOCK_SECONDS = 3
 _COLUMNS = tuple(column for column in history.columns if column.name != "position")
 _INSERT = Prepared(insert(history).values({column.name: bindparam(column.name) for column in _COLUMNS}))
 _BY_REQUEST = Prepared(select(*_COLUMNS).where(history.c.request_id == bindparam("request_id")))
@@ -106,16 +109,56 @@ def of_case(tx: Transaction, case_id: str) -> list[Row]:
     return [Row(*found) for found in tx.fetch_all(_OF_CASE, case_id=case_id)]
 
 
-def positions(tx: CoreTransaction, after: int = 0, batch: int = 1000) -> Iterator[tuple[int, Row]]:
-    """Every row in the order of writing, with its position, read in batches."""
-    query = select(history.c.position, *_COLUMNS).order_by(history.c.position).limit(batch)
+def of_role(tx: CoreTransaction, case_id: str, role: str) -> list[Row]:
+    """A case's rows of one role, first to last."""
+    query = select(*_COLUMNS).where(history.c.case_id == case_id, history.c.role == role).order_by(history.c.version)
+    return [Row(*found) for found in tx.connection.execute(query)]
+
+
+def of_children(tx: CoreTransaction, parent: str, kinds: Iterable[str], events: Iterable[str]) -> list[tuple[str, Row]]:
+    """(kind, row) of some events of the cases of some kinds that belong to one, in the order of writing."""
+    query = (
+        select(cases.c.kind, *_COLUMNS)
+        .join(cases, cases.c.id == history.c.case_id)
+        .where(cases.c.parent == parent, cases.c.kind.in_([*kinds]), history.c.event.in_([*events]))
+        .order_by(history.c.position)
+    )
+    return [(found[0], Row(*found[1:])) for found in tx.connection.execute(query)]
+
+
+def positions(tx: CoreTransaction, after: int = 0, until: int | None = None) -> Iterator[tuple[int, Row]]:
+    """Every row in the order of writing, with its position, read in batches.
+
+    Args:
+        tx: to read with.
+        after: behind this position.
+        until: up to this one; None for all.
+    """
+    query = select(history.c.position, *_COLUMNS).order_by(history.c.position).limit(_BATCH)
+    if until is not None:
+        query = query.where(history.c.position <= until)
     while True:
         rows = tx.connection.execute(query.where(history.c.position > after)).all()
         for found in rows:
             yield found[0], Row(*found[1:])
-        if len(rows) < batch:
+        if len(rows) < _BATCH:
             return
         after = rows[-1][0]
+
+
+def settled_position(tx: CoreTransaction) -> int:
+    """Up to where nothing is written any more; 0 where nothing has been written.
+
+    Positions are handed out before a transaction commits, so only without writers is everything below the highest
+    position there, or rolled back for ever. Writers are held off until *tx* ends: let that be soon.
+
+    Raises:
+        Conflict: if somebody is writing for longer than a moment: the others would have to wait behind this.
+    """
+    tx.wait_at_most(_LOCK_SECONDS)
+    if tx.connection.dialect.name == "postgresql":
+        tx.connection.execute(text("LOCK TABLE kjfh_history IN SHARE MODE"))
+    return int(tx.connection.execute(select(func.coalesce(func.max(history.c.position), 0))).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,26 +184,37 @@ def all_checkpoints(tx: CoreTransaction) -> list[Checkpoint]:
     return [Checkpoint(*row) for row in rows]
 
 
-def make_checkpoint(tx: CoreTransaction, at: datetime) -> Checkpoint | None:
-    """Seal what has been written since the last checkpoint; None if nothing has.
+def last_checkpoint(tx: CoreTransaction) -> Checkpoint | None:
+    """The newest, or None."""
+    row = tx.connection.execute(select(checkpoints).order_by(checkpoints.c.number.desc()).limit(1)).first()
+    return Checkpoint(*row) if row else None
 
-    Writers are held off meanwhile: positions are handed out before a transaction commits, so only without
-    writers is everything below the highest position really there.
+
+def sealed_until(tx: CoreTransaction, position: int, at: datetime) -> Checkpoint | None:
+    """The checkpoint that follows the last one, over everything up to a ``settled_position``; None if there is nothing.
+
+    It is not on file yet. Nobody is kept waiting while the rows are hashed.
     """
-    if tx.connection.dialect.name == "postgresql":
-        tx.connection.execute(text("LOCK TABLE kjfh_history IN SHARE MODE"))
-    earlier = all_checkpoints(tx)
-    last = earlier[-1] if earlier else Checkpoint(0, 0, 0, at, "")
-    digest, count, position = RowsDigest(), 0, last.position
-    for place, row in positions(tx, last.position):
+    last = last_checkpoint(tx) or Checkpoint(0, 0, 0, at, "")
+    digest, count, covered = RowsDigest(), 0, last.position
+    for place, row in positions(tx, last.position, position):
         digest.add(row)
-        count, position = count + 1, place
+        count, covered = count + 1, place
     if count == 0:
         return None
-    made = Checkpoint(last.number + 1, position, count, at, last.hash)
-    made = replace(made, hash=made.sealed(digest.hex()))
+    made = Checkpoint(last.number + 1, covered, count, at, last.hash)
+    return replace(made, hash=made.sealed(digest.hex()))
+
+
+def add_checkpoint(tx: CoreTransaction, made: Checkpoint) -> None:
+    """Put a checkpoint on file.
+
+    Raises:
+        Clash: if there is one of this number.
+    """
+    if (last := last_checkpoint(tx)) and last.number >= made.number:
+        raise Clash
     tx.connection.execute(insert(checkpoints).values({name: getattr(made, name) for name in Checkpoint.__slots__}))
-    return made
 
 
 class RowsDigest:

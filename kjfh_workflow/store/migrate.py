@@ -43,10 +43,11 @@ def current(engine: Engine) -> str:
 
 
 def upgrade(engine: Engine) -> str:
-    """Apply the migrations that are missing; returns the revision reached.
+    """Apply the migrations that are missing, all or none; returns the revision reached.
 
     Raises:
         SchemaMismatch: for a database newer than this program.
+        Conflict: if somebody holds a table for too long; nothing has changed.
     """
     found = current(engine)
     if found > newest():
@@ -88,7 +89,8 @@ def _apply(engine: Engine) -> None:
     from alembic import command  # noqa: PLC0415
 
     config = _config()
-    with engine.begin() as connection:
+    # Who holds a table for longer than our patience is not waited for: everybody else would queue up behind this.
+    with Database(engine).speaking(), engine.begin() as connection:
         begin_writing(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

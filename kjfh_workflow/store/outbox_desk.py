@@ -253,15 +253,17 @@ def unrouted_of(
     return [(row[0], row[1]) for row in tx.connection.execute(query)]
 
 
-def release_unaddressed(tx: CoreTransaction, city: str, holder: str, now: datetime) -> int:
-    """Let the deliveries be due that wait for an address of *holder*; returns how many."""
+def release_unaddressed(tx: CoreTransaction, city: str, holder: str, reason: str, now: datetime) -> int:
+    """Let the deliveries be due that wait for an address of *holder*, for this reason; returns how many."""
     theirs = select(notices.c.id).where(
         notices.c.city == city,
         or_(notices.c.uscc == holder, and_(notices.c.uscc.is_(None), notices.c.role == holder)),
     )
     statement = (
         update(deliveries)
-        .where(deliveries.c.state == State.UNADDRESSED, deliveries.c.notice_id.in_(theirs))
+        .where(
+            deliveries.c.state == State.UNADDRESSED, deliveries.c.error == reason, deliveries.c.notice_id.in_(theirs)
+        )
         .values(next_at=bindparam("due_at"))
     )
     return int(tx.connection.execute(statement, {"due_at": now}).rowcount)

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, tuple_
 
 from kjfh_workflow.errors import InputError, Problem
 
@@ -30,6 +30,7 @@ NUMBER = r"[1-9]\d{0,18}"
 _NO_KEY = "this is no key that a page of this list has given"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def check_key(after: str, shape: str) -> None:
@@ -66,25 +67,28 @@ class Order(NamedTuple):
         said: list[Any] = [self.name, row["id"]]
         if self.column != "id":
             said.append((row[self.column] - _EPOCH) // _TICK)
-        return _MARK + urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
+        return _MARK + urlsafe_b64encode(_encode(said).encode()).decode().rstrip("=")
 
-    def applied(self, query: Select[Any], columns: Any, after: str, limit: int) -> Select[Any]:
-        """*query* in this order, from behind the key on.
-
-        Raises:
-            InputError: as ``_place``.
-        """
+    def applied(self, query: Select[Any], columns: Any, *, behind: bool) -> Select[Any]:
+        """*query* in this order, from the beginning or from *behind* a key on; what is bound is ``bound``'s to say."""
         sorted_by: list[ColumnElement[Any]] = [columns.id]
         if self.column != "id":
             sorted_by.insert(0, columns[self.column])
-        if after:
-            place = self._place(after)
-            last: list[ColumnElement[Any]] = [
-                literal(value, column.type) for value, column in zip(place, sorted_by, strict=True)
-            ]
-            here, there = (sorted_by[0], last[0]) if len(place) == 1 else (tuple_(*sorted_by), tuple_(*last))
+        if behind:
+            last = [bindparam(f"last_{column.name}", type_=column.type) for column in sorted_by]
+            here, there = (sorted_by[0], last[0]) if len(last) == 1 else (tuple_(*sorted_by), tuple_(*last))
             query = query.where(here < there if self.down else here > there)
-        return query.order_by(*(column.desc() if self.down else column for column in sorted_by)).limit(limit)
+        in_order = (column.desc() if self.down else column for column in sorted_by)
+        return query.order_by(*in_order).limit(bindparam("limit", type_=Integer()))
+
+    def bound(self, after: str, limit: int) -> dict[str, Any]:
+        """The values of a statement in this order: at most so many rows, from behind the key on.
+
+        Raises:
+            InputError: for what is no key, or one of another order.
+        """
+        last = self._place(after) if after else ()
+        return {"limit": limit, **dict(zip(("last_id", f"last_{self.column}"), reversed(last), strict=False))}
 
     def _place(self, after: str) -> list[Any]:
         """Id, or instant and id, of the last row; in order of id a plain id will do.

@@ -16,6 +16,7 @@ from kjfh_workflow.policy.vocabulary import AwardStatus
 from kjfh_workflow.rules.case import Reads
 from kjfh_workflow.store.cases import visible_to
 from kjfh_workflow.store.docket import Place
+from kjfh_workflow.store.prepared import among
 from kjfh_workflow.store.schema import cases, ledger
 
 
@@ -61,8 +62,8 @@ class Within:
                 for policy, places in groupby(here, key=lambda place: place.policy)
             }
             states = sorted({state for theirs in versions.values() for state in theirs})
-            pinned = or_(*(and_(cases.c.policy == p, cases.c.state.in_(theirs)) for p, theirs in versions.items()))
-            where = [cases.c.city == city, cases.c.kind == kind, cases.c.state.in_(states), pinned]
+            pinned = or_(*(and_(cases.c.policy == p, among(cases.c.state, theirs)) for p, theirs in versions.items()))
+            where = [cases.c.city == city, cases.c.kind == kind, among(cases.c.state, states), pinned]
             yield Stretch(where, city, self.few)
 
 
@@ -72,4 +73,4 @@ def _with_award(reads: Reads, statuses: Collection[AwardStatus]) -> Select[Any]:
     stands = ~exists().where(
         newer.c.case_id == ledger.c.case_id, newer.c.award == ledger.c.award, newer.c.version > ledger.c.version
     )
-    return select(ledger.c.case_id).where(*visible_to(reads, ledger), ledger.c.status.in_(statuses), stands)
+    return select(ledger.c.case_id).where(*visible_to(reads, ledger), among(ledger.c.status, statuses), stands)

@@ -6,10 +6,11 @@ constructs (portable SQL, types and all) and pays for them once. What the statem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ClauseElement, ColumnElement, Dialect, Select
+from sqlalchemy import ClauseElement, ColumnElement, Dialect, Select, bindparam, literal
 from sqlalchemy.sql.base import Executable
 
 _Convert = Callable[[Any], Any] | None
@@ -58,7 +59,7 @@ class Prepared:
     def _compile(self, dialect: Dialect) -> _Compiled:
         compiled = cast("ClauseElement", self._statement).compile(dialect=dialect)
         sql: Any = compiled
-        names = sql.positiontup or list(sql.binds)
+        names = sql.positiontup or [*dict.fromkeys(sql.bind_names.values())]
         binds = tuple((name, sql.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names)
         results: list[tuple[int, Callable[[Any], Any]]] = []
         if isinstance(self._statement, Select):
@@ -66,7 +67,7 @@ class Prepared:
                 convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
                 if convert is not None:
                     results.append((index, convert))
-        constants = {name: bind.value for name, bind in sql.binds.items() if bind.value is not None}
+        constants = {name: bind.value for bind, name in sql.bind_names.items() if bind.value is not None}
         made = _Compiled(str(compiled), binds, bool(sql.positional), constants, tuple(results))
         self._compiled[dialect.name] = made
         return made
@@ -87,6 +88,28 @@ def _row(compiled: _Compiled, row: Sequence[Any]) -> Sequence[Any]:
     for index, convert in compiled.results:
         values[index] = convert(values[index])
     return values
+
+
+class ForSome:
+    """A SELECT of the rows with one of some ids, prepared for 1, 2, 4, 8 … of them; the last fills up."""
+
+    def __init__(self, statement: Select[Any], column: ColumnElement[str]) -> None:
+        self._statement = statement
+        self._column = column
+        self._prepared: dict[int, Prepared] = {}
+
+    def of(self, ids: Collection[str]) -> tuple[Prepared, dict[str, str]]:
+        """The statement for so many ids, at least one, and its values."""
+        size = 1 << (len(ids) - 1).bit_length()
+        values = dict(zip((f"id_{place}" for place in range(size)), chain(ids, repeat([*ids][-1])), strict=False))
+        if size not in self._prepared:
+            self._prepared[size] = Prepared(self._statement.where(self._column.in_([*map(bindparam, values)])))
+        return self._prepared[size], values
+
+
+def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """``IN`` with values that stand in the prepared statement itself; SQLAlchemy's own is written out at each run."""
+    return column.in_([literal(value, column.type) for value in values])
 
 
 def named(columns: Iterable[ColumnElement[Any]], row: Sequence[Any]) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Select, Subquery, bindparam, func, insert, select, update
 
 from kjfh_workflow import canonical
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.store.database import CoreTransaction, Transaction
-from kjfh_workflow.store.prepared import Prepared, named
+from kjfh_workflow.store.prepared import ForSome, Prepared, named
 from kjfh_workflow.store.schema import (
     bans,
     cases,
@@ -25,7 +26,8 @@ from kjfh_workflow.store.schema import (
 )
 
 _KNOWN_ORGANISATION = Prepared(
-    select(organisations.c.uscc).where(organisations.c.uscc == bindparam("uscc")).with_for_update()
+    # Not against those who only refer to the row: whoever opens a case of the operator.
+    select(organisations.c.uscc).where(organisations.c.uscc == bindparam("uscc")).with_for_update(key_share=True)
 )
 _ADD_ORGANISATION = Prepared(insert(organisations))
 _BANNED_UNTIL = Prepared(
@@ -50,6 +52,60 @@ _LAST_NUMBER = Prepared(
     select(numbers.c.last).where(numbers.c.city == bindparam("city_is"), numbers.c.year == bindparam("year_is"))
 )
 _FIRST_NUMBER = Prepared(insert(numbers))
+
+
+def _firms_in_both() -> Subquery:
+    """Operator and firm, each pair once, with the operator's name and its first case that names the firm."""
+    mine, other = named_firms.alias("mine"), named_firms.alias("other")
+    return (
+        select(
+            cases.c.uscc.label("operator"),
+            mine.c.uscc.label("firm"),
+            func.min(cases.c.id).label("case"),
+            func.min(cases.c.name).label("name"),
+        )
+        .select_from(mine)
+        .join(other, other.c.uscc == mine.c.uscc)
+        .join(cases, cases.c.facts == other.c.digest)
+        .where(
+            mine.c.digest == bindparam("facts"),
+            cases.c.city == bindparam("in_city"),
+            cases.c.uscc != bindparam("own"),
+            cases.c.slot.is_not(None),
+        )
+        .group_by(cases.c.uscc, mine.c.uscc)
+        .subquery()
+    )
+
+
+def _naming_the_same() -> Select[Any]:
+    """Who names the most of the same firms stands first."""
+    both = _firms_in_both()
+    return (
+        select(
+            both.c.operator,
+            func.min(both.c.case),
+            func.min(both.c.name),
+            func.count(),
+            func.count().over(),
+        )
+        .group_by(both.c.operator)
+        .order_by(func.count().desc(), both.c.operator)
+        .limit(bindparam("most"))
+    )
+
+
+def _first_firms() -> ForSome:
+    """Of some of them, the first firms that they name."""
+    both = _firms_in_both()
+    place = func.row_number().over(partition_by=both.c.operator, order_by=both.c.firm).label("place")
+    placed = select(both.c.operator, both.c.firm, place).subquery()
+    query = select(placed.c.operator, placed.c.firm).where(placed.c.place <= bindparam("most"))
+    return ForSome(query.order_by(placed.c.operator, placed.c.place), placed.c.operator)
+
+
+_NAMING_THE_SAME = Prepared(_naming_the_same())
+_FIRST_FIRMS = _first_firms()
 
 
 def lock_organisation(tx: Transaction, uscc: str) -> bool:
@@ -118,22 +174,43 @@ def all_named(tx: CoreTransaction) -> dict[str, list[str]]:
     return found
 
 
-def named_elsewhere(tx: CoreTransaction, case: Case) -> list[dict[str, Any]]:
-    """Firms in the case's facts that another operator's facts in force in the city name too: uscc, case, operator."""
-    mine, other = named_firms.alias("mine"), named_firms.alias("other")
-    query = (
-        select(mine.c.uscc, cases.c.id, cases.c.name)
-        .join(other, other.c.uscc == mine.c.uscc)
-        .join(cases, cases.c.facts == other.c.digest)
-        .where(
-            mine.c.digest == case.facts,
-            cases.c.city == case.city,
-            cases.c.uscc != case.uscc,
-            cases.c.slot.is_not(None),
-        )
-        .order_by(mine.c.uscc, cases.c.id)
-    )
-    return [dict(row) for row in tx.connection.execute(query).mappings()]
+class _OperatorsNaming(NamedTuple):
+    uscc: str
+    case: str
+    name: str
+    count: int
+    #: How many such rows there are.
+    operators: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedElsewhere:
+    """Other operators that name the firms of a case."""
+
+    #: The first of them, who name the most firms first: name, case, count of firms, and the first firms' codes.
+    operators: list[dict[str, Any]]
+    #: How many there are.
+    count: int
+
+
+def named_elsewhere(tx: CoreTransaction, case: Case, *, at_most: int, firms: int) -> NamedElsewhere:
+    """Whose facts in force in the city name firms of the case's facts too.
+
+    Args:
+        tx: one moment.
+        case: with facts.
+        at_most: so many operators are told apart.
+        firms: so many firms of each are named.
+    """
+    values = {"facts": case.facts, "in_city": case.city, "own": case.uscc}
+    rows = [_OperatorsNaming(*row) for row in tx.fetch_all(_NAMING_THE_SAME, **values, most=at_most)]
+    firms_of: dict[str, list[str]] = {row.uscc: [] for row in rows}
+    if rows:
+        statement, ids = _FIRST_FIRMS.of([*firms_of])
+        for operator, firm in tx.fetch_all(statement, **values, **ids, most=firms):
+            firms_of[operator].append(firm)
+    operators = [{"name": row.name, "case": row.case, "count": row.count, "firms": firms_of[row.uscc]} for row in rows]
+    return NamedElsewhere(operators, rows[0].operators if rows else 0)
 
 
 def document(tx: Transaction, digest: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, literal_column, select
+from sqlalchemy import bindparam, func, insert, literal_column, or_, select
 
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Case
@@ -59,6 +59,21 @@ _MEMBERS = (
     .order_by(roster.c.case_id)
     .limit(bindparam("at_most"))
 )
+_LOCK_TITLES = Prepared(
+    select(cases.c.id)
+    .where(
+        cases.c.city == bindparam("city"),
+        cases.c.kind == literal_column(f"'{CaseKind.INCUBATOR}'"),
+        or_(
+            cases.c.slot.is_not(None),
+            cases.c.id.in_(
+                select(roster.c.case_id).where(roster.c.city == bindparam("city"), roster.c.year == bindparam("year"))
+            ),
+        ),
+    )
+    .order_by(cases.c.id)
+    .with_for_update()
+)
 _READ_MEMBERS = Prepared(_MEMBERS)
 _LOCK_MEMBERS = Prepared(_MEMBERS.with_for_update(of=[cases]))
 _LOCK_VERSIONS = Prepared(
@@ -105,6 +120,14 @@ def all_acts(tx: CoreTransaction, city: str = "") -> list[dict[str, Any]]:
     wanted = select(rounds).where(rounds.c.city == city) if city else select(rounds)
     query = wanted.order_by(rounds.c.city, rounds.c.year, rounds.c.act.desc())
     return [dict(row) for row in tx.connection.execute(query).mappings()]
+
+
+def hold_titles(tx: Transaction, city: str, year: int) -> None:
+    """Keep everybody else from acting on a city's titles, and on the incubators of a round, until the transaction ends.
+
+    All at once and by id, before any of them changes.
+    """
+    tx.fetch_all(_LOCK_TITLES, city=city, year=year)
 
 
 def incubators(tx: Transaction, city: str, after: str, at_most: int) -> list[Case]:

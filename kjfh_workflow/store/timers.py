@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, insert, literal_column, select, update
+from sqlalchemy import and_, bindparam, exists, func, insert, literal_column, select, tuple_, update
 
 from kjfh_workflow.clock import start_of
 from kjfh_workflow.rules.case import Case, Reads
@@ -37,6 +37,8 @@ ITS_FAILURE = and_(
     timer_failures.c.sequence == timers.c.sequence,
     timer_failures.c.alarm == timers.c.alarm,
 )
+#: In which order alarms ring.
+_ORDER = (timers.c.rings_at, timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm)
 _DUE = (
     select(timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm, timers.c.rings_at)
     .where(
@@ -44,15 +46,18 @@ _DUE = (
         timers.c.rings_at <= bindparam("now"),
         ~exists().where(ITS_FAILURE, timer_failures.c.retry_at > bindparam("now")),
     )
-    .order_by(timers.c.rings_at, timers.c.case_id, timers.c.timer, timers.c.sequence, timers.c.alarm)
+    .order_by(*_ORDER)
     .limit(bindparam("at_most"))
 )
 _LOOK = Prepared(_DUE)
-_CLAIM = Prepared(
+_CLAIMED = (
     _DUE.add_columns(*CASE_COLUMNS)
     .join(cases, cases.c.id == timers.c.case_id)
     .with_for_update(of=[timers, cases], skip_locked=True)
 )
+_CLAIM = Prepared(_CLAIMED)
+_LAST = tuple_(*(bindparam(f"last_{column.name}", type_=column.type) for column in _ORDER))
+_CLAIM_BEHIND = Prepared(_CLAIMED.where(tuple_(*_ORDER) > _LAST))
 _THIS_FAILURE = (
     timer_failures.c.case_id == bindparam("case_is"),
     timer_failures.c.timer == bindparam("timer_is"),
@@ -76,9 +81,15 @@ _FAILING = (
 _RUNNING_CLOCK = (IS_ARMED_SQL, timers.c.alarm == literal_column(f"'{EXPIRE}'"))
 _PROVISIONAL = Prepared(
     select(timers.c.case_id)
-    .where(*_RUNNING_CLOCK, literal_column("kjfh_timers.provisional"), timers.c.due <= bindparam("until"))
+    .where(
+        *_RUNNING_CLOCK,
+        literal_column("kjfh_timers.provisional"),
+        timers.c.due <= bindparam("until"),
+        timers.c.case_id > bindparam("after"),
+    )
     .distinct()
     .order_by(timers.c.case_id)
+    .limit(bindparam("at_most"))
 )
 _RUNNING = Prepared(
     select(timers.c.case_id)
@@ -148,9 +159,23 @@ def due(tx: Transaction, now: datetime, at_most: int) -> list[Due]:
     return [_due(row) for row in tx.fetch_all(_LOOK, now=now, at_most=at_most)]
 
 
-def claim(tx: Transaction, now: datetime, at_most: int) -> list[tuple[Due, Case]]:
-    """The same with their cases, locked until the transaction ends; what others hold is left out."""
-    rows = tx.fetch_all(_CLAIM, now=now, at_most=at_most)
+def claim(tx: Transaction, now: datetime, at_most: int, behind: Due | None = None) -> list[tuple[Due, Case]]:
+    """The same with their cases, locked until the transaction ends; what others hold is left out.
+
+    Args:
+        tx: to lock them in.
+        now: the instant.
+        at_most: so many.
+        behind: only those that come after this one.
+    """
+    if behind is None:
+        rows = tx.fetch_all(_CLAIM, now=now, at_most=at_most)
+    else:
+        alarm = behind.alarm
+        last = {"timer": alarm.timer, "sequence": alarm.sequence, "alarm": alarm.name}
+        last |= {"rings_at": behind.rings_at, "case_id": behind.case_id}
+        place = {f"last_{name}": value for name, value in last.items()}
+        rows = tx.fetch_all(_CLAIM_BEHIND, now=now, at_most=at_most, **place)
     return [(_due(row), case_of(row[5:])) for row in rows]
 
 
@@ -178,9 +203,11 @@ def failing(tx: CoreTransaction, reads: Reads) -> list[dict[str, Any]]:
     return [dict(row) for row in tx.connection.execute(theirs).mappings()]
 
 
-def provisional_cases(tx: Transaction, until: date) -> list[str]:
-    """Cases with a running clock whose last day was provisional and lies in a year that is known (*until*) by now."""
-    return [row[0] for row in tx.fetch_all(_PROVISIONAL, until=until)]
+def provisional_cases(tx: Transaction, after: str, until: date, at_most: int) -> list[str]:
+    """Cases behind *after*, by id, with a running clock whose last day was provisional and lies in a year that is
+    known (*until*) by now.
+    """
+    return [row[0] for row in tx.fetch_all(_PROVISIONAL, after=after, until=until, at_most=at_most)]
 
 
 def running_cases(tx: Transaction, after: str, since: date, at_most: int) -> list[str]:

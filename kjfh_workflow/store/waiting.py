@@ -30,8 +30,10 @@ def by_state(tx: CoreTransaction, reads: Reads) -> list[dict[str, Any]]:
     return [dict(row) for row in tx.connection.execute(query).mappings()]
 
 
-def overdue(tx: CoreTransaction, reads: Reads, today: date, nags_within: timedelta, at_most: int) -> list[str]:
-    """Cases with a clock whose last day has passed and that has an alarm still to ring, longest overdue first.
+def overdue(tx: CoreTransaction, reads: Reads, today: date, nags_within: timedelta, at_most: int) -> dict[str, date]:
+    """Cases with a clock whose last day has passed and that has an alarm still to ring, with the first such last day.
+
+    Longest overdue first.
 
     Args:
         tx: one moment.
@@ -41,14 +43,14 @@ def overdue(tx: CoreTransaction, reads: Reads, today: date, nags_within: timedel
         at_most: so many.
     """
     query = (
-        select(timers.c.case_id)
+        select(timers.c.case_id, func.min(timers.c.due).label("due"))
         .where(IS_ARMED_SQL, timers.c.rings_at <= start_of(today + nags_within), timers.c.due < today)
         .where(*_visible(reads))
         .group_by(timers.c.case_id)
         .order_by(func.min(timers.c.due), timers.c.case_id)
         .limit(at_most)
     )
-    return [row.case_id for row in tx.connection.execute(query)]
+    return {row.case_id: row.due for row in tx.connection.execute(query)}
 
 
 def silent(tx: CoreTransaction, reads: Reads, places: Iterable[Place], at_most: int) -> list[Case]:

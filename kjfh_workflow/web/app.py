@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from threading import Event
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
@@ -15,7 +16,7 @@ from kjfh_workflow import __version__
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.web import contract, problems
-from kjfh_workflow.web.bodies import Bodies
+from kjfh_workflow.web.bodies import Bodies, Uploads
 from kjfh_workflow.web.metrics import Metrics
 from kjfh_workflow.web.routes import ROUTERS, files
 from kjfh_workflow.web.settings import Settings
@@ -66,7 +67,10 @@ def create_app(workflow: Workflow, authenticate: Authenticate, settings: Setting
     app.state.workflow = workflow
     app.state.authenticate = authenticate
     app.state.settings = settings
+    app.state.uploads = Uploads(settings.files.at_once, settings.files.seconds)
     app.state.metrics = Metrics()
+    #: To be set by whoever is about to stop the server: who waits for events is answered with what there is.
+    app.state.ending = Event()
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)

@@ -24,17 +24,19 @@ _TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
 _A_TAG = f'"{"9f86d081" * 8}"'
 
 
-def _workflow(request: Request) -> Workflow:
+# What only reads the request is ``async``: anything else is given a thread of its own, which costs more than it does.
+async def _workflow(request: Request) -> Workflow:
     return cast(Workflow, request.app.state.workflow)
 
 
 def _caller(request: Request, _token: Annotated[Any, Depends(_BEARER)]) -> Actor:
+    # A host may ask its database, and our own service the issuer.
     actor: Actor = request.app.state.authenticate(request)
     request.state.actor = actor
     return actor
 
 
-def _expected_version(
+async def _expected_version(
     if_match: Annotated[
         str | None,
         Header(description="The ETag of the case as it was read: the act is refused if it has moved since.",
@@ -49,7 +51,7 @@ def _expected_version(
     return int(found[1])
 
 
-def _expected_tag(
+async def _expected_tag(
     if_match: Annotated[
         str | None,
         Header(description="The ETag of the round as it was read: the act is refused if a report or a grade in it has "

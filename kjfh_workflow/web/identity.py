@@ -4,18 +4,19 @@ Whether the token is to be believed is ``tokens``'; what the actor may see and d
 
 A token that does not say who somebody is (no id, no city, an applicant without the operator's code) has not shown who
 asks: ``NotAuthenticated``, 401. Somebody who is known, but whom the intranet gives no role or city of ours, would gain
-nothing by logging on again: ``NotAuthorised``, 403.
+nothing by logging on again: ``NotAuthorised``, 403. A city of ours is one that has a policy pack; whoever has an
+office's role needs one. Auditors read every city's, applicants their own wherever it is: theirs need not be ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from starlette.requests import Request
 
 from kjfh_workflow.errors import InputError, NotAuthenticated, NotAuthorised, Problem, Refusal
-from kjfh_workflow.policy.vocabulary import Role
+from kjfh_workflow.policy.vocabulary import OFFICE_ROLES, Role
 from kjfh_workflow.rules.case import SIGNATURES, Actor
 from kjfh_workflow.rules.identifiers import check_id, check_uscc
 from kjfh_workflow.web.keys import Keys
@@ -25,12 +26,15 @@ from kjfh_workflow.web.tokens import Tokens, bearer_token
 _VISIBLE = "1 to 128 visible characters"
 
 
-def authenticate(settings: Settings, keys: Keys | None = None) -> Callable[[Request], Actor]:
+def authenticate(
+    settings: Settings, keys: Keys | None = None, cities: Collection[str] | None = None
+) -> Callable[[Request], Actor]:
     """Who asks, from the bearer token of a request.
 
     Args:
         settings: whose tokens are believed, and what their claims mean.
         keys: the issuer's; by default from where the settings say.
+        cities: those that have a policy pack, ``workflow.catalog.cities``; without them any city is taken.
 
     Raises:
         InputError: if the settings believe nobody.
@@ -43,18 +47,24 @@ def authenticate(settings: Settings, keys: Keys | None = None) -> Callable[[Requ
         claims = tokens.claims(bearer_token(request.headers.getlist("authorization")))
         # For the audit of those who are turned away before they have become an actor.
         request.state.claimed_id = identity = _id_of(claims, settings)
-        return actor_of(claims, settings, identity)
+        return actor_of(claims, settings, identity, cities)
 
     return who_asks
 
 
-def actor_of(claims: Mapping[str, Any], settings: Settings, identity: str | None = None) -> Actor:
+def actor_of(
+    claims: Mapping[str, Any],
+    settings: Settings,
+    identity: str | None = None,
+    cities: Collection[str] | None = None,
+) -> Actor:
     """The actor that a token's claims describe.
 
     Args:
         claims: of a token that is believed.
         settings: which claim says what, and the intranet's words for roles and cities.
         identity: the actor's id, where it has been read already.
+        cities: those that have a policy pack, where offices' people of others are to be turned away.
 
     Raises:
         NotAuthenticated: if they do not say who it is.
@@ -71,6 +81,8 @@ def actor_of(claims: Mapping[str, Any], settings: Settings, identity: str | None
             [Refusal("not_authorised", "统一认证没有给您本系统的任何角色，请联系系统管理员", field=places.roles)]
         )
     city = _city(_claim(claims, places.city), settings)
+    if cities is not None and city not in cities and not OFFICE_ROLES.isdisjoint(roles):
+        raise _nowhere(places.city)
     code = _code(_claim(claims, places.uscc), places.uscc) if Role.APPLICANT in roles else ""
     return Actor.of(identity, roles, city, name=name, uscc=code)
 
@@ -119,10 +131,12 @@ def _city(found: Any, settings: Settings) -> str:
     if word is None or not _is_visible(word):
         raise NotAuthenticated(f"the token's claim {place!r} names no city", "bad_city")
     if settings.cities and word not in settings.cities:
-        raise NotAuthorised(
-            [Refusal("not_authorised", "统一认证给您的地区不在本系统中，请联系系统管理员", field=place)]
-        )
+        raise _nowhere(place)
     return settings.cities.get(word, word)
+
+
+def _nowhere(place: str) -> NotAuthorised:
+    return NotAuthorised([Refusal("not_authorised", "统一认证给您的地区不在本系统中，请联系系统管理员", field=place)])
 
 
 def _code(found: Any, place: str) -> str:

@@ -2,11 +2,12 @@
 
 Names, routes, events and codes only: nothing about any one case or person.
 Where several processes serve, ``PROMETHEUS_MULTIPROC_DIR`` names a folder that they share, and any of them answers
-for all.
+for all. What waits is left out while the database does not say it; the counters are told nevertheless.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 from kjfh_workflow.store.figures import Figures
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
+_log = logging.getLogger(__name__)
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -35,6 +37,8 @@ class Metrics:
         )
         self._acts = Counter("kjfh_acts", "Acts performed over HTTP.", ("event",), registry=own)
         self._refusals = Counter("kjfh_refusals", "Reasons for which acts were refused.", ("code",), registry=own)
+        #: Whether the database answered when it was last asked for its own sake.
+        self._up = True
 
     def watch(self, method: str, route: str, status: int, seconds: float, codes: list[str], event: str) -> None:
         """Count one request."""
@@ -45,8 +49,20 @@ class Metrics:
         if event:
             self._acts.labels(event).inc()
 
-    def page(self, figures: Figures) -> bytes:
-        """Everything, in the text format of Prometheus; *figures* are what waits in the database."""
+    def database_is(self, up: bool) -> None:
+        """Whether it has answered; said once when it goes and once when it comes back."""
+        if up and not self._up:
+            _log.info("the database answers again")
+        elif self._up and not up:
+            _log.warning("the database does not answer")
+        self._up = up
+
+    def page(self, figures: Figures | None) -> bytes:
+        """Everything, in the text format of Prometheus.
+
+        Args:
+            figures: what waits in the database; None if it does not answer.
+        """
         registry = self._registry
         if os.environ.get(_SHARED):
             registry = CollectorRegistry()
@@ -59,12 +75,15 @@ class Metrics:
 class _Waiting(Collector):
     """What waits in the database."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures | None) -> None:
         self._figures = figures
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges."""
         found = self._figures
+        yield GaugeMetricFamily("kjfh_database_up", "Whether the database answers: 1, or 0.", float(found is not None))
+        if found is None:
+            return
         for name, help_, value in (
             ("kjfh_alarms_due", "Deadlines whose time has come and that have not been enforced yet.", found.alarms_due),
             ("kjfh_alarms_failing", "Deadlines that could not be enforced.", found.alarms_failing),

@@ -121,6 +121,8 @@ def answer(problem: ProblemAnswer, headers: dict[str, str] | None = None) -> JSO
         more.setdefault("WWW-Authenticate", "Bearer")
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         more["Retry-After"] = _RETRY_AFTER
+    if problem.status == HTTPStatus.REQUEST_TIMEOUT:  # what has not come is not waited for
+        more["Connection"] = "close"
     return JSONResponse(problem.model_dump(), problem.status, more, MEDIA_TYPE)
 
 

@@ -1,20 +1,24 @@
 """What an operator may set of the service: ``web.toml``. Secrets are never in it: keys that end in ``_env`` name
-environment variables.
+environment variables. How the file is read, and in which words its faults are told, is ``channels.reading``'s.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import tomllib
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from kjfh_workflow.errors import InputError, Problem
+from kjfh_workflow.notices.channels.reading import Reader
+from kjfh_workflow.notices.channels.settings import Fault, Surroundings, Variable, ca_faults, complain
 from kjfh_workflow.policy.vocabulary import PERSON_ROLES
+from kjfh_workflow.policy.wording import hint
 
 _Text = Annotated[str, StringConstraints(min_length=1)]
 _MEBIBYTE = 1024 * 1024
@@ -43,6 +47,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _known_role(word: str) -> str:
+    if word not in [*PERSON_ROLES]:
+        raise ValueError(complain("unknown_value", found=word) + hint(word, PERSON_ROLES))
+    return word
+
+
 class TokenSettings(_Part):
     """Whose tokens are believed."""
 
@@ -63,13 +73,10 @@ class TokenSettings(_Part):
     @model_validator(mode="after")
     def _one_source_of_keys(self) -> TokenSettings:
         if sum((self.jwks_file is not None, self.jwks_url is not None, self.discover)) != 1:
-            raise ValueError("say where the keys are: exactly one of jwks_file, jwks_url, discover = true")
+            raise ValueError(complain("keys_where"))
         address = self.issuer if self.discover else self.jwks_url
         if address is not None and not is_safe_address(address):
-            raise ValueError(
-                "keys come from https only (http on this machine): whoever sits on the way could be anybody; "
-                "where there is no https, copy them here and name jwks_file"
-            )
+            raise ValueError(complain("keys_https"))
         return self
 
 
@@ -88,6 +95,10 @@ class FileSettings(_Part):
     """Which files are taken as evidence."""
 
     max_bytes: int = Field(default=50 * _MEBIBYTE, ge=1, le=2048 * _MEBIBYTE)
+    #: How many one process takes in at once; each needs room for ``max_bytes`` in the temporary folder.
+    at_once: int = Field(default=32, ge=1, le=1000)
+    #: In which one must have come.
+    seconds: int = Field(default=600, ge=1, le=24 * 3600)
     #: A program that reads the file on standard input: 0 is clean, 1 is not, anything else: it could not tell.
     scanner: tuple[_Text, ...] = ()
     scanner_seconds: int = Field(default=60, ge=1, le=3600)
@@ -97,7 +108,7 @@ class MetricSettings(_Part):
     """Who may read ``/metrics``."""
 
     #: The variable with the token that the collector shows; without it an auditor's or an admin's token is needed.
-    token_env: _Text | None = None
+    token_env: Variable | None = None
 
 
 class Settings(_Part):
@@ -106,7 +117,7 @@ class Settings(_Part):
     tokens: TokenSettings | None = None
     claims: ClaimSettings = ClaimSettings()
     #: The intranet's word for a role → ours. Words that are not here give nothing.
-    roles: Mapping[str, str] = {role: role for role in PERSON_ROLES}
+    roles: Mapping[str, Annotated[str, AfterValidator(_known_role)]] = {role: role for role in PERSON_ROLES}
     #: The intranet's word for a city → ours; without it, its words are ours.
     cities: Mapping[str, str] = {}
     #: The city of everybody whose token names none.
@@ -118,32 +129,47 @@ class Settings(_Part):
     #: Requests that one process works on at once; each needs a connection to the database.
     threads: int = Field(default=16, ge=1, le=200)
 
-    @model_validator(mode="after")
-    def _known_roles(self) -> Settings:
-        if unknown := sorted({*self.roles.values()} - {*PERSON_ROLES}):
-            raise ValueError(f"unknown role {unknown[0]!r}; allowed: {', '.join(PERSON_ROLES)}")
-        return self
-
     @classmethod
-    def load(cls, path: Path) -> Settings:
+    def load(cls, path: Path, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the file; relative paths in it start at its folder.
 
         Raises:
-            InputError: with every problem.
+            InputError: with every problem of the file, every secret that the environment lacks, and whatever it names
+                that cannot be used here (certificates, the scanner).
         """
-        try:
-            data = tomllib.loads(path.read_text("utf-8"))
-            settings = cls.model_validate(data)
-        except OSError as error:
-            raise InputError([Problem(str(path), "", error.strerror or str(error))]) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError([Problem(str(path), "", f"this is no TOML file: {error}")]) from error
-        except ValidationError as error:
-            raise InputError(
-                Problem(str(path), ".".join(str(part) for part in found["loc"]), found["msg"])
-                for found in error.errors()
-            ) from error
+        reader = Reader(path, environment)
+        settings = reader.shape(reader.toml(), cls, "")
+        if settings is not None:
+            reader.secrets(settings.metrics, "metrics")
+            for fault in settings._faults(path.parent):
+                reader.wrong(*fault)
+        if settings is None or reader.problems:
+            raise InputError(reader.problems)
         return settings.model_copy(update={"tokens": _placed(settings.tokens, path.parent)})
+
+    def strangers(self, place: str, cities: Collection[str]) -> list[Problem]:
+        """Words of ours for a city that no policy pack has: whoever is given one would see nothing, and nobody why.
+
+        Args:
+            place: the file.
+            cities: those that have a pack.
+        """
+        named = {f"cities.{word}": city for word, city in self.cities.items()}
+        if self.city is not None:
+            named["city"] = self.city
+        return [
+            Problem(place, key, complain("unknown_city", found=city) + hint(city, cities))
+            for key, city in named.items()
+            if city not in cities
+        ]
+
+    def _faults(self, folder: Path) -> Iterator[Fault]:
+        """What is wrong although each value is in order by itself."""
+        if self.tokens is not None and self.tokens.ca_file is not None:
+            for key, message in ca_faults(self.tokens.ca_file, Surroundings("tokens", folder)):
+                yield Fault(f"tokens.{key}", message)
+        if self.files.scanner and shutil.which(self.files.scanner[0]) is None:
+            yield Fault("files.scanner", complain("program", found=self.files.scanner[0]))
 
 
 def _placed(tokens: TokenSettings | None, folder: Path) -> TokenSettings | None:

@@ -6,7 +6,9 @@ Where keys come from is ``keys``'; whom the claims make of somebody, ``identity`
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import jwt
@@ -21,7 +23,10 @@ _LONGEST_KEY_ID = 256
 _CREDENTIALS = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] ([A-Za-z0-9\-_]+\.[A-Za-z0-9\-_]+\.[A-Za-z0-9\-_]+)")
 #: An issuer signs other things with the same keys (logout tokens, security events), which log nobody on.
 _TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
-_TIMES = ("exp", "nbf", "iat")
+_BEGINS = ("nbf", "iat")
+_TIMES = ("exp", *_BEGINS)
+#: So many tokens are remembered; an office has fewer people.
+_MOST_SEEN = 1024
 _UNREADABLE = ("unreadable", "the token cannot be read")
 #: From the special to the general: reason and words. PyJWT's own words are not passed on: they may quote the token.
 _WORDS: tuple[tuple[type[Exception], str, str], ...] = (
@@ -65,6 +70,8 @@ class Tokens:
     def __init__(self, settings: TokenSettings, keys: Keys) -> None:
         self._settings = settings
         self._keys = keys
+        #: Digest of a token → the key that it is signed with, and its claims: a signature is looked at once.
+        self._seen: dict[bytes, tuple[jwt.PyJWK, dict[str, Any]]] = {}
 
     def claims(self, token: str) -> dict[str, Any]:
         """What the issuer says in a token.
@@ -75,6 +82,10 @@ class Tokens:
         """
         try:
             key = self._key(jwt.get_unverified_header(token))
+            digest = sha256(token.encode()).digest()
+            # The issuer may have withdrawn the key since, and time goes on; nothing else can have changed.
+            if (seen := self._seen.get(digest)) and seen[0] is key and self._is_time_of(seen[1]):
+                return {**seen[1]}
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
@@ -94,7 +105,15 @@ class Tokens:
         for name in _TIMES:
             if not isinstance(claims.get(name, 0), int | float) or isinstance(claims.get(name), bool):
                 raise NotAuthenticated(f"the token's {name} is no number", "unreadable")
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[digest] = key, {**claims}
         return claims
+
+    def _is_time_of(self, claims: dict[str, Any]) -> bool:
+        """Whether a token that was valid is so now; if not, it is looked at as for the first time, to say why."""
+        now, leeway = time.time(), self._settings.leeway_seconds
+        return int(claims["exp"]) > now - leeway and all(int(claims.get(name, 0)) <= now + leeway for name in _BEGINS)
 
     def _key(self, header: dict[str, Any]) -> jwt.PyJWK:
         """The key that the token's header names; whether it fits is decided by the key, never by the token."""

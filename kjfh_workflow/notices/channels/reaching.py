@@ -17,6 +17,7 @@ from kjfh_workflow.errors import DeliveryFailed
 
 #: How often an attempt that may be broken off looks whether it is to be, in seconds.
 _LOOK_SECONDS = 0.2
+_LONGEST_ANSWER = 200
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "没有按时应答"),
     (socket.gaierror, "找不到这台主机（域名解析失败）"),
@@ -67,9 +68,9 @@ def in_words(error: BaseException) -> str:
     return next((found for found in words if found), type(error).__name__)
 
 
-def one_line(answer: str, longest: int = 200) -> str:
+def one_line(answer: str) -> str:
     """What a far end said, fit for a log and a terminal."""
-    return " ".join("".join(char if char.isprintable() else " " for char in answer).split())[:longest]
+    return " ".join("".join(char if char.isprintable() else " " for char in answer).split())[:_LONGEST_ANSWER]
 
 
 def trusted(ca_file: Path | None) -> ssl.SSLContext:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.notices.channels.settings import complain
-from kjfh_workflow.policy.wording import explain, hint, language
+from kjfh_workflow.policy.wording import explain, hint, keys_at, language
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -83,10 +83,14 @@ def _complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[tupl
         steps = [str(step + 1) if isinstance(step, int) else step for step in detail["loc"] if step != "[key]"]
         message = explain(detail) if language() == "zh" else detail["msg"]
         if detail["type"] == "extra_forbidden":
-            message = complain("unknown_key") + hint(steps[-1], model.model_fields)
+            message = complain("unknown_key") + hint(steps[-1], keys_at(model, detail["loc"][:-1]))
         elif detail["type"] in ("literal_error", "enum"):
             names = [name.strip("' ") for name in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
             message = complain("unknown_value", found=detail["input"]) + hint(str(detail["input"]), names)
-        elif steps[-1].endswith("_env") and detail["type"] != "missing":
+        elif detail["type"] == "tuple_type":
+            message = complain("list")
+        elif detail["type"] == "value_error":  # words of our own, without pydantic's before them
+            message = str(detail["ctx"]["error"])
+        elif steps and steps[-1].endswith("_env") and detail["type"] != "missing":
             message = complain("variable")
         yield ".".join(steps), message

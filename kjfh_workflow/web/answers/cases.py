@@ -92,10 +92,10 @@ class OpenRoundAnswer(Answer):
 
 
 class FirstCases(Answer):
-    """The first of several cases, by their next last day."""
+    """The first of several cases, by the last day for which they are here."""
 
     cases: list[CaseRow]
-    more: bool = Field(description="There are more: see `GET /v1/docket`.")
+    more: bool = Field(description="There are more, or there may be: see `GET /v1/docket`, which looks at all.")
 
 
 class WaitingCases(Answer):
@@ -116,7 +116,10 @@ class DeskAnswer(Answer):
         "which none can rest, where the act leads on from there and is not just possible anywhere; and titles with "
         "awards to be approved or paid. What is in a round, offices see in `rounds`."
     )
-    overdue: FirstCases = Field(description="At most 100, longest overdue first.")
+    overdue: FirstCases = Field(
+        description="At most 100, longest overdue first. Cases whose clock has passed and rings no more are looked at "
+        "one by one, the first 1,000 by number; where there are more of them, `more` says so."
+    )
     due: FirstCases = Field(description="From today on; at most 100, the next first.")
     rounds: list[OpenRoundAnswer]
     running_bans: int = Field(description="How many operators may not apply today.")

@@ -52,7 +52,7 @@ class Body(BaseModel):
         return value
 
 
-def _notice_id(
+async def _notice_id(
     case: CaseId,
     version: Annotated[int, Path(ge=1, le=999_999_999, description="The act that it came of.", examples=[2])],
     number: Annotated[int, Path(ge=1, le=999_999, examples=[1])],

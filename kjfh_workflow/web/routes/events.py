@@ -70,7 +70,8 @@ async def list_events(
 
     Keep `next` and give it as `after`, whatever the answer held. An act is there as soon as it is committed, never
     behind a number that you have been given; of one case the events come in order. 409: the feed ends before your
-    number, because the database has been restored from an older backup.
+    number, because the database has been restored from an older backup. A service that is being stopped answers who
+    waits at once, with what there is.
     """
     until = time.monotonic() + wait
     while True:
@@ -85,7 +86,7 @@ async def list_events(
             limit=limit,
         )
         left = until - time.monotonic()
-        if found.items or left <= 0 or await request.is_disconnected():
+        if found.items or left <= 0 or request.app.state.ending.is_set() or await request.is_disconnected():
             return EventsAnswer.of(found)
         if found.next == found.head:  # otherwise what has been passed over is gone on behind at once
             await asyncio.sleep(min(_LOOK_SECONDS, left))

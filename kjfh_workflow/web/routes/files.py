@@ -23,6 +23,7 @@ from kjfh_workflow.intake.file_names import ending
 from kjfh_workflow.intake.file_types import FileTypeRefused
 from kjfh_workflow.web.answers.common import Limit, Page
 from kjfh_workflow.web.answers.files import AttachmentAnswer
+from kjfh_workflow.web.bodies import Uploads
 from kjfh_workflow.web.caller import Caller, Desk, RequestKey
 from kjfh_workflow.web.contract import with_headers
 from kjfh_workflow.web.problems import Malformed, TooLarge, WrongType, responses
@@ -77,15 +78,16 @@ async def attach_file(
 ) -> AttachmentAnswer:
     """Put a file into a case: PDF, OFD, DOCX, XLSX, JPEG, PNG, or UTF-8 text (TXT, CSV); told by its bytes."""
     limits: FileSettings = request.app.state.settings.files
+    uploads: Uploads = request.app.state.uploads
     await run_in_threadpool(workflow.files.check, case, name, by=caller, material=material, request_id=key)
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise WrongType("send the file itself as the body, and its name as ?name=: no form is taken here")
     scan = CommandScanner(limits.scanner, limits.scanner_seconds) if limits.scanner else None
     try:
-        with Received(limits.max_bytes) as received:
+        with uploads.place(), Received(limits.max_bytes) as received:
             announced = request.headers.get("content-length", "")
             received.expect(int(announced) if announced.isdecimal() else 0)
-            await _receive(request, received)
+            await _receive(request, received, uploads)
             found = await run_in_threadpool(
                 workflow.files.attach_received,
                 case,
@@ -145,13 +147,16 @@ def download_file(
     return StreamingResponse(chain((first,), content), media_type=found.media_type, headers=headers)
 
 
-async def _receive(request: Request, received: Received) -> None:
+async def _receive(request: Request, received: Received, uploads: Uploads) -> None:
     waiting = bytearray()
-    async for piece in request.stream():
-        waiting += piece
+
+    async def put(piece: bytes) -> None:
+        waiting.extend(piece)
         if len(waiting) >= _BATCH:
             await run_in_threadpool(received.take, bytes(waiting))
             waiting.clear()
+
+    await uploads.take(request.stream(), put)
     await run_in_threadpool(received.take, bytes(waiting))
 
 

@@ -15,6 +15,7 @@ from kjfh_workflow.books.tenants import Imported
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.intake.aside import folder_aside
 from kjfh_workflow.rules.case import Actor
+from kjfh_workflow.rules.facts import MOST_ROWS
 from kjfh_workflow.web.answers.tenants import ImportedAnswer
 from kjfh_workflow.web.caller import Caller, Desk
 from kjfh_workflow.web.problems import Malformed, WrongType, responses
@@ -38,9 +39,9 @@ _BODY = {
     "requestBody": {
         "required": True,
         "description": "Every firm that is in the incubator now: rows, or a spreadsheet like the tenants' list of an "
-        "application folder.",
+        f"application folder. At most {MOST_ROWS:,} rows.",
         "content": {
-            _JSON: {"schema": {"type": "array", "items": {"type": "object"}}, "example": [_ROW]},
+            _JSON: {"schema": {"type": "array", "items": {"type": "object"}, "maxItems": MOST_ROWS}, "example": [_ROW]},
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in _SHEETS},
         },
     }
