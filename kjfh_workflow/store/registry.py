@@ -178,7 +178,7 @@ class _OperatorsNaming(NamedTuple):
     uscc: str
     case: str
     name: str
-    count: int
+    firms: int
     #: How many such rows there are.
     operators: int
 
@@ -209,7 +209,7 @@ def named_elsewhere(tx: CoreTransaction, case: Case, *, at_most: int, firms: int
         statement, ids = _FIRST_FIRMS.of([*firms_of])
         for operator, firm in tx.fetch_all(statement, **values, **ids, most=firms):
             firms_of[operator].append(firm)
-    operators = [{"name": row.name, "case": row.case, "count": row.count, "firms": firms_of[row.uscc]} for row in rows]
+    operators = [{"name": row.name, "case": row.case, "count": row.firms, "firms": firms_of[row.uscc]} for row in rows]
     return NamedElsewhere(operators, rows[0].operators if rows else 0)
 
 
