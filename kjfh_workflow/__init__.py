@@ -33,6 +33,7 @@ from kjfh_workflow.errors import (
 )
 
 if TYPE_CHECKING:
+    from kjfh_workflow.casework.feed.events import Happened
     from kjfh_workflow.casework.outcome import Outcome
     from kjfh_workflow.casework.workflow import Workflow
     from kjfh_workflow.rules.case import Actor
@@ -43,6 +44,7 @@ __all__ = [
     "Actor",
     "Conflict",
     "GuardRefused",
+    "Happened",
     "InputError",
     "Moved",
     "NotAuthenticated",
@@ -64,6 +66,7 @@ __all__ = [
 #: Loaded when first asked for: they bring SQLAlchemy with them, which `kjfh --help` does not need.
 _LAZY = {
     "Actor": "kjfh_workflow.rules.case",
+    "Happened": "kjfh_workflow.casework.feed.events",
     "Outcome": "kjfh_workflow.casework.outcome",
     "Workflow": "kjfh_workflow.casework.workflow",
 }

@@ -7,7 +7,7 @@ import signal
 import sys
 from datetime import datetime
 
-from kjfh_workflow.casework.events import Happened
+from kjfh_workflow.casework.feed.events import Happened
 from kjfh_workflow.clock import FixedClock
 from tests.bureau import Bureau
 

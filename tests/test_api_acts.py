@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import text
 
 from kjfh_workflow import Actor, Outcome
-from kjfh_workflow.casework.foretold import foretold
-from kjfh_workflow.casework.notices import SPECIMEN
+from kjfh_workflow.casework.mail.notices import SPECIMEN
+from kjfh_workflow.casework.views.foretold import foretold
 from kjfh_workflow.policy.vocabulary import CaseKind, Field
 from kjfh_workflow.store.schema import metadata
 from tests.api import Api, as_

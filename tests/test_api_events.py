@@ -13,7 +13,7 @@ import pytest
 from fastapi import Request
 
 from kjfh_workflow import Actor
-from kjfh_workflow.casework.following import Patience
+from kjfh_workflow.casework.feed.following import Patience
 from kjfh_workflow.errors import NotAuthenticated
 from kjfh_workflow.web.app import create_app
 from kjfh_workflow.web.settings import Settings

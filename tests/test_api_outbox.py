@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from kjfh_workflow import Actor
-from kjfh_workflow.casework.serving import WAYS
+from kjfh_workflow.casework.mail.serving import WAYS
 from kjfh_workflow.errors import DeliveryFailed
 from kjfh_workflow.notices.channels.message import Message
 from kjfh_workflow.store.outbox import State

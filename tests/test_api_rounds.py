@@ -10,7 +10,7 @@ import icalendar
 import pytest
 
 from kjfh_workflow import Actor
-from kjfh_workflow.casework.ics import to_ics
+from kjfh_workflow.casework.views.ics import to_ics
 from tests.api import Api
 from tests.bureau import YUYAO_USCC, Bureau, uscc
 from tests.test_api_books import as_json, read

@@ -47,7 +47,7 @@ HOMES = {
     "prometheus_client": ("web",),
     "apprise": ("notices.channels.chat",),
     "apscheduler": ("scheduler",),
-    "icalendar": ("casework.ics",),
+    "icalendar": ("casework.views.ics",),
     "holidays": ("rules.calendar",),
     "stdnum": ("rules.identifiers",),
     "openpyxl": ("intake", "books.sheet"),

@@ -16,7 +16,7 @@ from fastapi import Request
 from sqlalchemy import URL, create_engine, literal_column, make_url, select, text
 
 from kjfh_workflow import Actor, Workflow
-from kjfh_workflow.casework.events import Happened
+from kjfh_workflow.casework.feed.events import Happened
 from kjfh_workflow.clock import FixedClock
 from kjfh_workflow.errors import Conflict, DeliveryFailed, Unavailable
 from kjfh_workflow.notices.channels.message import Message

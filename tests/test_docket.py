@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kjfh_workflow import Actor, NotFound, Workflow, WorkflowError
-from kjfh_workflow.casework.docket import Item
-from kjfh_workflow.casework.ics import to_ics
+from kjfh_workflow.casework.views.docket import Item
+from kjfh_workflow.casework.views.ics import to_ics
 from kjfh_workflow.cli import main
 from kjfh_workflow.clock import SystemClock, office_hour
 from kjfh_workflow.resources import states_dir

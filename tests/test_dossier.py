@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kjfh_workflow import Actor, NotFound
-from kjfh_workflow.casework import first_screen
-from kjfh_workflow.casework.dossier import Dossier, EventShown
-from kjfh_workflow.casework.first_screen import Shown
-from kjfh_workflow.casework.form_fields import FormField
+from kjfh_workflow.casework.views import first_screen
+from kjfh_workflow.casework.views.dossier import Dossier, EventShown
+from kjfh_workflow.casework.views.first_screen import Shown
+from kjfh_workflow.casework.views.form_fields import FormField
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.store.schema import metadata
 from tests.bureau import Bureau, facts, uscc

@@ -11,9 +11,9 @@ import openpyxl
 import pytest
 
 from kjfh_workflow import Actor
-from kjfh_workflow.casework.facts_form import facts_form
-from kjfh_workflow.casework.form_fields import FormField
 from kjfh_workflow.casework.opening import load_catalog
+from kjfh_workflow.casework.views.facts_form import facts_form
+from kjfh_workflow.casework.views.form_fields import FormField
 from kjfh_workflow.intake.columns import FORM_SHEET
 from kjfh_workflow.intake.template import write_template
 from kjfh_workflow.policy.model import PolicyPack

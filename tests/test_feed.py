@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import text
 
 from kjfh_workflow import Actor, Workflow
-from kjfh_workflow.casework.events import BeyondTheFeed, Happened
-from kjfh_workflow.casework.following import Followed, Patience
+from kjfh_workflow.casework.feed.events import BeyondTheFeed, Happened
+from kjfh_workflow.casework.feed.following import Followed, Patience
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.requests import Attached, Misconduct
 from kjfh_workflow.casework.rounds import Round
@@ -137,7 +137,7 @@ def test_it_is_asked_by_city_kind_event_and_case(bureau: Bureau) -> None:
 
 
 def test_one_call_looks_at_so_many_numbers_only(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kjfh_workflow.casework.events.SCAN", 2)
+    monkeypatch.setattr("kjfh_workflow.casework.feed.events.SCAN", 2)
     submitted(bureau, 5)
     page = bureau.workflow.events.since(reader=bureau.cixi_clerk)
     assert (page.items, page.next, page.head) == ([], 2, 5)
@@ -213,7 +213,7 @@ def test_nothing_is_skipped_while_many_write_and_many_publish(database_url: str)
 
 
 def test_who_reads_does_not_wait_for_a_publisher_that_hangs(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kjfh_workflow.casework.events._LOCK_SECONDS", 1)
+    monkeypatch.setattr("kjfh_workflow.casework.feed.events._LOCK_SECONDS", 1)
     bureau = Bureau(postgres_url)
     bureau.submit()
     database = Database.open(postgres_url)

@@ -23,9 +23,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from kjfh_workflow import Actor, InputError, NotAuthorised, NotFound, RequestReused, TransitionNotAllowed
-from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, FileDamaged, FileInfected
-from kjfh_workflow.casework.receiving import FileTooLarge
-from kjfh_workflow.casework.scanning import CommandScanner
+from kjfh_workflow.casework.files.files_desk import MOST_FILES, Attachment, FileDamaged, FileInfected
+from kjfh_workflow.casework.files.receiving import FileTooLarge
+from kjfh_workflow.casework.files.scanning import CommandScanner
 from kjfh_workflow.errors import Unavailable
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.files import PART_BYTES

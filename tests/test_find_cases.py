@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from kjfh_workflow import Actor, InputError, NotFound
-from kjfh_workflow.casework.finding import Firm
+from kjfh_workflow.casework.views.finding import Firm
 from kjfh_workflow.clock import office_hour
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.store import finding, registry, schema

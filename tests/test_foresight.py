@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kjfh_workflow import Actor
-from kjfh_workflow.casework.docket import MOST_DAYS
+from kjfh_workflow.casework.views.docket import MOST_DAYS
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.policy.machine import Machine
 from kjfh_workflow.policy.model import PolicyPack

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
 
 from kjfh_workflow import Actor, Conflict, InputError
-from kjfh_workflow.casework.verify import verify_export
+from kjfh_workflow.casework.proof.verify import verify_export
 from kjfh_workflow.store.database import Database
 from kjfh_workflow.store.schema import metadata
 from tests.bureau import Bureau, uscc

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from sqlalchemy import exc, func, select, text, update
 
 from kjfh_workflow import NotFound
-from kjfh_workflow.casework.letters import letter_of
+from kjfh_workflow.casework.mail.letters import letter_of
 from kjfh_workflow.notices.letters import StoredNotice, make_letter
 from kjfh_workflow.store.database import Clash, Database
 from kjfh_workflow.store.schema import letters

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from kjfh_workflow import Actor, NotFound, Refused
-from kjfh_workflow.casework.dossier import EventShown
+from kjfh_workflow.casework.views.dossier import EventShown
 from kjfh_workflow.policy.vocabulary import Role
 from tests.api import Api
 from tests.bureau import Bureau

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kjfh_workflow import Actor, Conflict, GuardRefused, InputError, NotAuthorised, NotFound, Workflow, WorkflowError
-from kjfh_workflow.casework.mail_room import MailRoom
+from kjfh_workflow.casework.mail.mail_room import MailRoom
 from kjfh_workflow.errors import DeliveryFailed
 from kjfh_workflow.notices.channels.message import Message
 from kjfh_workflow.store.outbox_desk import Wanted

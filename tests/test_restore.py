@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from kjfh_workflow import Actor, Conflict, GuardRefused, NotAuthorised, NotFound, WorkflowError
-from kjfh_workflow.casework.events import BeyondTheFeed
+from kjfh_workflow.casework.feed.events import BeyondTheFeed
 from kjfh_workflow.store.database import Database
 from tests.bureau import Bureau, uscc
 from tests.commands import ADMIN as ADMIN_OPTIONS

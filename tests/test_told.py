@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from kjfh_workflow import Actor, Outcome, Workflow
-from kjfh_workflow.casework.dossier import Dossier
-from kjfh_workflow.casework.timeline import Entry
+from kjfh_workflow.casework.views.dossier import Dossier
+from kjfh_workflow.casework.views.timeline import Entry
 from kjfh_workflow.errors import InputError
 from kjfh_workflow.policy.vocabulary import SAME, CaseKind, Role
 from kjfh_workflow.resources import states_dir

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from kjfh_workflow import Outcome
-from kjfh_workflow.casework.verify import Report, verify_export, verify_rows
+from kjfh_workflow.casework.proof.verify import Report, verify_export, verify_rows
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.vocabulary import LEVELS, NEW, SAME, Branch, CaseKind, Role

@@ -11,8 +11,7 @@ import time
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from kjfh_workflow import Workflow
-from kjfh_workflow.casework.events import Happened
+from kjfh_workflow import Happened, Workflow
 
 NAME = "intranet.enterprises"
 

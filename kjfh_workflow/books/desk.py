@@ -15,9 +15,9 @@ from kjfh_workflow.books import as_of, integrity, register, reports, targets, te
 from kjfh_workflow.books.as_of import Scope
 from kjfh_workflow.books.table import Table
 from kjfh_workflow.books.tenants import Imported
-from kjfh_workflow.casework import queries
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.trying_again import again
+from kjfh_workflow.casework.views import queries
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.intake.tables import Progress
 from kjfh_workflow.rules.case import Actor, Case

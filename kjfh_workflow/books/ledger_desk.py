@@ -18,7 +18,7 @@ from kjfh_workflow.books.payments import PaymentList, Reconciled
 from kjfh_workflow.books.table import Table
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.permission import require
-from kjfh_workflow.casework.queries import load_readable
+from kjfh_workflow.casework.views.queries import load_readable
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.store.database import Database

@@ -15,8 +15,8 @@ from kjfh_workflow.books.integrity import pack_on
 from kjfh_workflow.books.register import PARK, titles
 from kjfh_workflow.books.table import Column, Table
 from kjfh_workflow.books.targets import occupied
-from kjfh_workflow.casework.docket import docket
 from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.views.docket import docket
 from kjfh_workflow.policy.vocabulary import AwardStatus, Level, Side
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.store import books

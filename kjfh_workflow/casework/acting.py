@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from kjfh_workflow.casework import perform as acts
-from kjfh_workflow.casework import queries
-from kjfh_workflow.casework.foretold import foretold
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.trying_again import BEATEN, again
+from kjfh_workflow.casework.views import queries
+from kjfh_workflow.casework.views.foretold import foretold
 from kjfh_workflow.errors import Conflict, Refused, WorkflowError
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.case import Actor, Case

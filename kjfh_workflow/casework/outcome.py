@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.told import may_know_of
+from kjfh_workflow.casework.views.told import may_know_of
 from kjfh_workflow.errors import Refusal
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.store.history import Row

@@ -11,8 +11,8 @@ from typing import Any
 
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.perform import check_request_id
-from kjfh_workflow.casework.queries import load_readable
 from kjfh_workflow.casework.rounds import Round
+from kjfh_workflow.casework.views.queries import load_readable
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.store import books, files, history, rounds

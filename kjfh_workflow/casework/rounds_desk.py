@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from kjfh_workflow.casework import round_standings
 from kjfh_workflow.casework import rounds as acts
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.round_standings import OpeningShown, RoundStanding, Standing
 from kjfh_workflow.casework.rounds import Progress, Round
 from kjfh_workflow.casework.trying_again import again
+from kjfh_workflow.casework.views import round_standings
+from kjfh_workflow.casework.views.round_standings import OpeningShown, RoundStanding, Standing
 from kjfh_workflow.errors import NotFound, Refusal, Refused
 from kjfh_workflow.rules.case import Actor, reads_of
 from kjfh_workflow.store import rounds

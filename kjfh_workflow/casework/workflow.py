@@ -16,28 +16,13 @@ from sqlalchemy import Connection, Engine
 
 from kjfh_workflow.books.desk import Books
 from kjfh_workflow.books.ledger_desk import LedgerDesk
-from kjfh_workflow.casework import (
-    confirming,
-    dossier,
-    finding,
-    first_screen,
-    new_cases,
-    queries,
-    recounting,
-    sealing,
-    ticks,
-    verify,
-)
-from kjfh_workflow.casework import deliver as delivery
-from kjfh_workflow.casework import docket as dockets
+from kjfh_workflow.casework import confirming, recounting, ticks
 from kjfh_workflow.casework.acting import Acting
-from kjfh_workflow.casework.deliver import Delivered
-from kjfh_workflow.casework.docket import Docket
-from kjfh_workflow.casework.dossier import Dossier, EventShown, PastShown
-from kjfh_workflow.casework.events_desk import EventsDesk
-from kjfh_workflow.casework.files_desk import FilesDesk
-from kjfh_workflow.casework.first_screen import FirstScreen
-from kjfh_workflow.casework.mail_room import MailRoom
+from kjfh_workflow.casework.feed.events_desk import EventsDesk
+from kjfh_workflow.casework.files.files_desk import FilesDesk
+from kjfh_workflow.casework.mail import deliver as delivery
+from kjfh_workflow.casework.mail.deliver import Delivered
+from kjfh_workflow.casework.mail.mail_room import MailRoom
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.opening import (
     configured_channels,
@@ -46,9 +31,15 @@ from kjfh_workflow.casework.opening import (
     opened_database,
     refuse_strangers,
 )
-from kjfh_workflow.casework.queries import CaseView, Possible
+from kjfh_workflow.casework.proof import sealing, verify
 from kjfh_workflow.casework.rounds_desk import RoundsDesk
 from kjfh_workflow.casework.ticks import Ticked
+from kjfh_workflow.casework.views import docket as dockets
+from kjfh_workflow.casework.views import dossier, finding, first_screen, new_cases, queries
+from kjfh_workflow.casework.views.docket import Docket
+from kjfh_workflow.casework.views.dossier import Dossier, EventShown, PastShown
+from kjfh_workflow.casework.views.first_screen import FirstScreen
+from kjfh_workflow.casework.views.queries import CaseView, Possible
 from kjfh_workflow.clock import Clock
 from kjfh_workflow.errors import NotFound, WorkflowError
 from kjfh_workflow.notices.channels.config import Channels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kjfh_workflow.casework.addressing import MEDIA
+from kjfh_workflow.casework.mail.addressing import MEDIA
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.policy.wording import house_words
 from kjfh_workflow.rules.case import Actor

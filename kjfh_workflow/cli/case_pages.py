@@ -14,8 +14,8 @@ import click
 from kjfh_workflow import canonical
 from kjfh_workflow.books.desk import Past
 from kjfh_workflow.casework.outcome import Outcome
-from kjfh_workflow.casework.queries import CaseView, Possible
-from kjfh_workflow.casework.wording import event_label, proof, remarks, row_in_words, timer_label, who
+from kjfh_workflow.casework.views.queries import CaseView, Possible
+from kjfh_workflow.casework.views.wording import event_label, proof, remarks, row_in_words, timer_label, who
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.cli.output import print_table
 from kjfh_workflow.clock import local_date

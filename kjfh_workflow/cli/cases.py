@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from kjfh_workflow.casework.queries import CaseView
+from kjfh_workflow.casework.views.queries import CaseView
 from kjfh_workflow.cli.case_pages import print_cases, print_outcome, print_past, print_possible, print_view
 from kjfh_workflow.cli.output import DAY, actor_of, actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.errors import InputError, Problem

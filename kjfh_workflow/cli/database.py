@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kjfh_workflow.casework import verify
+from kjfh_workflow.casework.proof import verify
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json
 from kjfh_workflow.store import migrate, rights
 from kjfh_workflow.store.database import Database

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kjfh_workflow.casework.docket import MOST_DAYS, Docket, Item
+from kjfh_workflow.casework.views.docket import MOST_DAYS, Docket, Item
 from kjfh_workflow.cli.output import actor_of, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.rules.case import Reads
 
@@ -56,7 +56,7 @@ def docket_command(
 
 
 def _write_ics(docket: Docket, target: str) -> None:
-    from kjfh_workflow.casework.ics import to_ics  # noqa: PLC0415  (150 ms that a table need not pay)
+    from kjfh_workflow.casework.views.ics import to_ics  # noqa: PLC0415  (150 ms that a table need not pay)
 
     content = to_ics(docket)
     if target == "-":

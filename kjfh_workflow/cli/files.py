@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from kjfh_workflow.casework.receiving import MAX_BYTES
-from kjfh_workflow.casework.scanning import CommandScanner
+from kjfh_workflow.casework.files.receiving import MAX_BYTES
+from kjfh_workflow.casework.files.scanning import CommandScanner
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.rules.case import Actor

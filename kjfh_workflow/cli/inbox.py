@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kjfh_workflow.casework.serving import Opened
+from kjfh_workflow.casework.mail.serving import Opened
 from kjfh_workflow.cli.outbox import print_proofs
 from kjfh_workflow.cli.output import actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.clock import local_date

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from kjfh_workflow.casework.outbox import Entry, Traced
-from kjfh_workflow.casework.serving import WAYS
+from kjfh_workflow.casework.mail.outbox import Entry, Traced
+from kjfh_workflow.casework.mail.serving import WAYS
 from kjfh_workflow.cli.output import DAY, actor_options, json_option, open_workflow, print_json, print_table
 from kjfh_workflow.clock import SHANGHAI, local_date
 from kjfh_workflow.rules.case import Actor

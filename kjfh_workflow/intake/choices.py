@@ -1,6 +1,6 @@
 """What a column offers to choose from: its own suggestions, or the policy pack's types and technical fields.
 
-A drop-down is written by ``template``, a form on a screen is drawn from ``casework.facts_form``.
+A drop-down is written by ``template``, a form on a screen is drawn from ``casework.views.facts_form``.
 """
 
 from __future__ import annotations

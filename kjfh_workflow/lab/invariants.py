@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.verify import Report
+from kjfh_workflow.casework.proof.verify import Report
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.store import proofs
 from kjfh_workflow.store.database import CoreTransaction, Database

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection, wait
 
 from kjfh_workflow import clock
-from kjfh_workflow.casework import sending
+from kjfh_workflow.casework.mail import sending
 from kjfh_workflow.casework.workflow import Workflow
 from kjfh_workflow.errors import Unavailable
 from kjfh_workflow.scheduler import Runner

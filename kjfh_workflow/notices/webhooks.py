@@ -1,7 +1,8 @@
 """Which programs are called when something has happened: ``webhooks.toml``.
 
 A webhook follows the feed of events under its own name; how it is signed is ``channels.webhook``'s business, and when
-an event is tried again is decided in ``casework.following``. Notices to people do not go this way: they have channels.
+an event is tried again is decided in ``casework.feed.following``. Notices to people do not go this way: they have
+channels.
 """
 
 from __future__ import annotations

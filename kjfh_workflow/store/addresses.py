@@ -1,6 +1,6 @@
 """Rows of ``addresses``: where operators and role mailboxes are reached; the newest row of each counts.
 
-Who may set one, and what an address looks like, is decided in ``casework.addressing``.
+Who may set one, and what an address looks like, is decided in ``casework.mail.addressing``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lists of cases: which, in which order, page by page. Only indexes are walked, however many cases there are.
 
 Lists of one shape (the same filters and order, other codes and keys) are one prepared statement: making it costs
-more than the database takes. How a row reads in people's words is ``casework.finding``'s.
+more than the database takes. How a row reads in people's words is ``casework.views.finding``'s.
 """
 
 from __future__ import annotations

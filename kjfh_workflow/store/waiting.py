@@ -1,6 +1,7 @@
 """What waits for somebody, in numbers: cases by state, clocks by last day, rounds, bans, letters nobody has opened.
 
-What a first screen makes of it is ``casework.first_screen``'s; the docket, with where each case ends, is ``docket``'s.
+What a first screen makes of it is ``casework.views.first_screen``'s; the docket, with where each case ends, is
+``docket``'s.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from kjfh_workflow.casework.outcome import Outcome
-from kjfh_workflow.casework.outcome_shown import DraftShown, in_words
+from kjfh_workflow.casework.views.outcome_shown import DraftShown, in_words
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.answers.dossier import EvaluationAnswer

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from kjfh_workflow.casework import dossier, shown
-from kjfh_workflow.casework.wording import RowWords
+from kjfh_workflow.casework.views import dossier, shown
+from kjfh_workflow.casework.views.wording import RowWords
 from kjfh_workflow.rules.case import Case
 from kjfh_workflow.rules.facts import Facts
 from kjfh_workflow.web.answers.cases import CaseRow

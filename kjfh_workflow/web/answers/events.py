@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from kjfh_workflow.casework.events import Feed, Happened
+from kjfh_workflow.casework.feed.events import Feed, Happened
 from kjfh_workflow.casework.outcome import Outcome
 from kjfh_workflow.casework.requests import Attached, Done, Misconduct
 from kjfh_workflow.policy.catalog import Catalog

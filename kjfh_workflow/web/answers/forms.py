@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
-from kjfh_workflow.casework.form_fields import Shape
+from kjfh_workflow.casework.views.form_fields import Shape
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.problems import RefusalAnswer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from kjfh_workflow.casework.form_fields import FormField
+from kjfh_workflow.casework.views.form_fields import FormField
 from kjfh_workflow.intake.folder import ApplicationFolder
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.answers.forms import FormFieldAnswer

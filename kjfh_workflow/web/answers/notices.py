@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import Field
 
-from kjfh_workflow.casework.notices import Preview
-from kjfh_workflow.casework.serving import Opened, Received
+from kjfh_workflow.casework.mail.notices import Preview
+from kjfh_workflow.casework.mail.serving import Opened, Received
 from kjfh_workflow.web.answers.common import Answer
 
 

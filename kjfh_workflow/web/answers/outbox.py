@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from kjfh_workflow.casework.addressing import Address
-from kjfh_workflow.casework.outbox import Entry, Traced
+from kjfh_workflow.casework.mail.addressing import Address
+from kjfh_workflow.casework.mail.outbox import Entry, Traced
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.answers.notices import ProofAnswer

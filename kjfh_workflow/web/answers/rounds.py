@@ -7,8 +7,8 @@ from datetime import date
 
 from pydantic import Field
 
-from kjfh_workflow.casework.round_standings import OpeningShown, RoundStanding, Standing
 from kjfh_workflow.casework.rounds import Round
+from kjfh_workflow.casework.views.round_standings import OpeningShown, RoundStanding, Standing
 from kjfh_workflow.store.rounds import OPENED
 from kjfh_workflow.web.answers.common import Answer
 from kjfh_workflow.web.problems import RefusalAnswer

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from kjfh_workflow.casework.first_screen import MOST_DAYS
+from kjfh_workflow.casework.views.first_screen import MOST_DAYS
 from kjfh_workflow.policy.vocabulary import CaseKind, Level
 from kjfh_workflow.store.cases import Filter
 from kjfh_workflow.web.answers.cases import CaseRow, DeskAnswer

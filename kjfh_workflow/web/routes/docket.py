@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from kjfh_workflow.casework.docket import MOST_DAYS
-from kjfh_workflow.casework.ics import to_ics
+from kjfh_workflow.casework.views.docket import MOST_DAYS
+from kjfh_workflow.casework.views.ics import to_ics
 from kjfh_workflow.web.answers.common import Limit
 from kjfh_workflow.web.answers.docket import DocketAnswer
 from kjfh_workflow.web.answers.tables import Behind, City

@@ -16,9 +16,9 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
-from kjfh_workflow.casework.files_desk import Attachment, FileDamaged
-from kjfh_workflow.casework.receiving import FileTooLarge, Received
-from kjfh_workflow.casework.scanning import CommandScanner
+from kjfh_workflow.casework.files.files_desk import Attachment, FileDamaged
+from kjfh_workflow.casework.files.receiving import FileTooLarge, Received
+from kjfh_workflow.casework.files.scanning import CommandScanner
 from kjfh_workflow.intake.file_names import ending
 from kjfh_workflow.intake.file_types import FileTypeRefused
 from kjfh_workflow.web.answers.common import Limit, Page

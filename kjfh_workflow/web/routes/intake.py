@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
-from kjfh_workflow.casework.facts_form import facts_form
+from kjfh_workflow.casework.views.facts_form import facts_form
 from kjfh_workflow.intake.aside import folder_aside
 from kjfh_workflow.intake.folder import read_folder
 from kjfh_workflow.intake.packed import unpacked

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import Field
 
 from kjfh_workflow import __version__
-from kjfh_workflow.casework.wording import city_in_words, roles_in_city
+from kjfh_workflow.casework.views.wording import city_in_words, roles_in_city
 from kjfh_workflow.errors import Unavailable
 from kjfh_workflow.policy.vocabulary import Role
 from kjfh_workflow.web.answers.common import Answer

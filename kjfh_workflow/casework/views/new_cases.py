@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from kjfh_workflow.casework import queries
-from kjfh_workflow.casework.dossier import EventShown, event_shown
-from kjfh_workflow.casework.forms import Scene
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.perform import open_case, pack_for_opening
 from kjfh_workflow.casework.trying_again import again
+from kjfh_workflow.casework.views import queries
+from kjfh_workflow.casework.views.dossier import EventShown, event_shown
+from kjfh_workflow.casework.views.forms import Scene
 from kjfh_workflow.errors import Refusal, Refused
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import CaseKind

@@ -11,11 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
-from kjfh_workflow.casework import events as feeds
 from kjfh_workflow.casework import requests
-from kjfh_workflow.casework.events import Feed, Happened
-from kjfh_workflow.casework.followers_desk import FollowersDesk
-from kjfh_workflow.casework.following import Followed, Pass, Patience
+from kjfh_workflow.casework.feed import events as feeds
+from kjfh_workflow.casework.feed.events import Feed, Happened
+from kjfh_workflow.casework.feed.followers_desk import FollowersDesk
+from kjfh_workflow.casework.feed.following import Followed, Pass, Patience
 from kjfh_workflow.casework.requests import Done
 from kjfh_workflow.errors import InputError, WorkflowError
 from kjfh_workflow.notices.webhooks import Webhook, Webhooks

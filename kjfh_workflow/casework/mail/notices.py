@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.letters import letter_of
+from kjfh_workflow.casework.mail.letters import letter_of
+from kjfh_workflow.casework.mail.outbox import words_of
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.outbox import words_of
-from kjfh_workflow.casework.queries import load_readable
+from kjfh_workflow.casework.views.queries import load_readable
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.notices import render
 from kjfh_workflow.notices.render import NAMED, Letter, Written, marked

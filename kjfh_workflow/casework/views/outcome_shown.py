@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kjfh_workflow.casework import shown
 from kjfh_workflow.casework.outcome import Drafted, Outcome
-from kjfh_workflow.casework.shown import EvaluationShown
-from kjfh_workflow.casework.timeline import Opened, Queued, Turned, notice_label
-from kjfh_workflow.casework.wording import timer_label
+from kjfh_workflow.casework.views import shown
+from kjfh_workflow.casework.views.shown import EvaluationShown
+from kjfh_workflow.casework.views.timeline import Opened, Queued, Turned, notice_label
+from kjfh_workflow.casework.views.wording import timer_label
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.rules.criteria import Evaluation

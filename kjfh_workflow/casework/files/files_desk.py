@@ -14,14 +14,14 @@ from hashlib import sha256
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework import receiving
-from kjfh_workflow.casework.attaching import ATTACH, check_material, check_open, role_of
+from kjfh_workflow.casework.files import receiving
+from kjfh_workflow.casework.files.attaching import ATTACH, check_material, check_open, role_of
+from kjfh_workflow.casework.files.receiving import Received
+from kjfh_workflow.casework.files.scanning import Scanner
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.perform import check_request_id, with_overdue_alarms_rung
-from kjfh_workflow.casework.queries import load_readable
-from kjfh_workflow.casework.receiving import Received
-from kjfh_workflow.casework.scanning import Scanner
 from kjfh_workflow.casework.trying_again import again
+from kjfh_workflow.casework.views.queries import load_readable
 from kjfh_workflow.errors import InputError, NotFound, Problem, RequestReused, WorkflowError
 from kjfh_workflow.intake.file_names import plain_name
 from kjfh_workflow.intake.file_types import type_of

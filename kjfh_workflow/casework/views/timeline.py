@@ -11,8 +11,8 @@ from datetime import date, datetime
 from typing import Any
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.told import may_know_of
-from kjfh_workflow.casework.wording import event_label, remarks, timer_label, who
+from kjfh_workflow.casework.views.told import may_know_of
+from kjfh_workflow.casework.views.wording import event_label, remarks, timer_label, who
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import Field, Role
 from kjfh_workflow.rules.case import Case

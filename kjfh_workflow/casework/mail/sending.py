@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
 
-from kjfh_workflow.casework.addressing import shown, without_address
-from kjfh_workflow.casework.letters import letter_of
+from kjfh_workflow.casework.mail.addressing import shown, without_address
+from kjfh_workflow.casework.mail.letters import letter_of
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outgoing import PATIENCE, in_words, storable
 from kjfh_workflow.errors import Conflict, DeliveryFailed, NotFound, Unavailable

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from kjfh_workflow.casework.docket import silent_places
-from kjfh_workflow.casework.finding import in_words, listed
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.wording import city_in_words
+from kjfh_workflow.casework.views.docket import silent_places
+from kjfh_workflow.casework.views.finding import in_words, listed
+from kjfh_workflow.casework.views.wording import city_in_words
 from kjfh_workflow.errors import NotFound, WorkflowError
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.model import PolicyPack

@@ -1,4 +1,4 @@
-"""Looking: one case with all that bears on it, what may happen next and why the rest may not, standings, lists."""
+"""Looking at one case: all that bears on it, what may happen next, and why the rest may not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import known_to, seen_with_overdue_alarms_rung
-from kjfh_workflow.casework.told import to_operator
+from kjfh_workflow.casework.views.told import to_operator
 from kjfh_workflow.errors import NotFound, Refusal, Refused
 from kjfh_workflow.policy.machine import Edge, Machine
 from kjfh_workflow.policy.model import PolicyPack

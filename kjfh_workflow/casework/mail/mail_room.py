@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from kjfh_workflow.casework import addressing, deliver, mending, outbox, restoring, serving
-from kjfh_workflow.casework import notices as on_file
-from kjfh_workflow.casework.addressing import Address
-from kjfh_workflow.casework.notices import Preview
+from kjfh_workflow.casework.mail import addressing, deliver, mending, outbox, serving
+from kjfh_workflow.casework.mail import notices as on_file
+from kjfh_workflow.casework.mail.addressing import Address
+from kjfh_workflow.casework.mail.notices import Preview
+from kjfh_workflow.casework.mail.outbox import Entry, Traced
+from kjfh_workflow.casework.mail.serving import Opened, Received
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.outbox import Entry, Traced
-from kjfh_workflow.casework.serving import Opened, Received
+from kjfh_workflow.casework.proof import restoring
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.rules.case import Actor
 from kjfh_workflow.store.database import Database

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from kjfh_workflow.casework.wording import proof
+from kjfh_workflow.casework.views.wording import proof
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import Field

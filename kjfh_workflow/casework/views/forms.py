@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
-from kjfh_workflow.casework.facts_form import facts_form, in_words
-from kjfh_workflow.casework.form_fields import Choice, FormField, Shape, of_schema
+from kjfh_workflow.casework.views.facts_form import facts_form, in_words
+from kjfh_workflow.casework.views.form_fields import Choice, FormField, Shape, of_schema
 from kjfh_workflow.intake.columns import TENANTS
 from kjfh_workflow.policy.machine import Edge
 from kjfh_workflow.policy.model import PolicyPack

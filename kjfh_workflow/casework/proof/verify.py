@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from kjfh_workflow import canonical
-from kjfh_workflow.casework.refold import Folded, differences
+from kjfh_workflow.casework.proof.refold import Folded, differences
 from kjfh_workflow.errors import InputError, Problem
 from kjfh_workflow.store import cases, feed, files, history, letters, proofs
 from kjfh_workflow.store.database import CoreTransaction

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
 
+from kjfh_workflow.casework.mail.sending import LOOK_AGAIN, Sender, interval
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.sending import LOOK_AGAIN, Sender, interval
 from kjfh_workflow.errors import NotFound
 from kjfh_workflow.notices.channels.config import Channels
 from kjfh_workflow.store import outbox

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from kjfh_workflow.casework.form_fields import Choice, FormField, Shape, of_schema
+from kjfh_workflow.casework.views.form_fields import Choice, FormField, Shape, of_schema
 from kjfh_workflow.intake.choices import offered
 from kjfh_workflow.intake.columns import FORM_ITEMS, ROSTERS, SECTIONS, Kind
 from kjfh_workflow.policy.model import PolicyPack

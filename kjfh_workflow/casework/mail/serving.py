@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from kjfh_workflow.casework.mending import DESK, notice_for
+from kjfh_workflow.casework.mail.mending import DESK, notice_for
+from kjfh_workflow.casework.mail.outbox import words_of
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.outbox import words_of
 from kjfh_workflow.casework.permission import require
 from kjfh_workflow.clock import local_date
 from kjfh_workflow.errors import GuardRefused, NotFound, Refusal

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from icalendar import Calendar, Event
 
-from kjfh_workflow.casework.docket import Docket, Item
+from kjfh_workflow.casework.views.docket import Docket, Item
 from kjfh_workflow.rules.deadlines import chinese
 
 _PRODUCT = "-//kjfh-workflow//docket//ZH"

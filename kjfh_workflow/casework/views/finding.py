@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from kjfh_workflow.casework.awaited import to_do, where_awaited
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.wording import row_in_words, timer_label
+from kjfh_workflow.casework.views.awaited import to_do, where_awaited
+from kjfh_workflow.casework.views.wording import row_in_words, timer_label
 from kjfh_workflow.errors import InputError, NotFound, Problem
 from kjfh_workflow.policy.catalog import Catalog
 from kjfh_workflow.policy.vocabulary import CaseKind, Level

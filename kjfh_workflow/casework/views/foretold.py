@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kjfh_workflow.casework.notices import SPECIMEN
+from kjfh_workflow.casework.mail.notices import SPECIMEN
 from kjfh_workflow.casework.outcome import Drafted, Outcome
 from kjfh_workflow.rules.case import Actor, Case
 from kjfh_workflow.store import registry

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 
-from kjfh_workflow.casework.events import SCAN, Happened, happened, numbered, publish_all
+from kjfh_workflow.casework.feed.events import SCAN, Happened, happened, numbered, publish_all
 from kjfh_workflow.casework.office import Office
 from kjfh_workflow.casework.outgoing import PATIENCE, in_words, storable
 from kjfh_workflow.casework.trying_again import again

@@ -15,7 +15,7 @@ from typing import Any
 
 from kjfh_workflow import canonical
 from kjfh_workflow.casework.office import Office
-from kjfh_workflow.casework.told import may_know_of
+from kjfh_workflow.casework.views.told import may_know_of
 from kjfh_workflow.errors import Conflict, InputError, NotFound, Problem, Unavailable, WorkflowError
 from kjfh_workflow.policy.vocabulary import CaseKind
 from kjfh_workflow.policy.wording import house_words

@@ -11,15 +11,16 @@ from datetime import date
 from typing import Any
 
 from kjfh_workflow.books.desk import Past
-from kjfh_workflow.casework import finding, holding, queries, shown
-from kjfh_workflow.casework.facts_form import facts_form
-from kjfh_workflow.casework.files_desk import MOST_FILES, Attachment, attachment_of
-from kjfh_workflow.casework.form_fields import FormField
-from kjfh_workflow.casework.forms import Scene, form_of
+from kjfh_workflow.casework import holding
+from kjfh_workflow.casework.files.files_desk import MOST_FILES, Attachment, attachment_of
 from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import both_with_overdue_alarms_rung
-from kjfh_workflow.casework.queries import MOST_CHILDREN, CaseView, Possible
-from kjfh_workflow.casework.shown import (
+from kjfh_workflow.casework.views import finding, queries, shown
+from kjfh_workflow.casework.views.facts_form import facts_form
+from kjfh_workflow.casework.views.form_fields import FormField
+from kjfh_workflow.casework.views.forms import Scene, form_of
+from kjfh_workflow.casework.views.queries import MOST_CHILDREN, CaseView, Possible
+from kjfh_workflow.casework.views.shown import (
     AwardShown,
     ClockShown,
     EvaluationShown,
@@ -27,9 +28,9 @@ from kjfh_workflow.casework.shown import (
     NoticeShown,
     Pinned,
 )
-from kjfh_workflow.casework.story import Story, story_of
-from kjfh_workflow.casework.timeline import Entry, timeline_of
-from kjfh_workflow.casework.wording import RowWords, city_in_words, row_in_words
+from kjfh_workflow.casework.views.story import Story, story_of
+from kjfh_workflow.casework.views.timeline import Entry, timeline_of
+from kjfh_workflow.casework.views.wording import RowWords, city_in_words, row_in_words
 from kjfh_workflow.errors import Conflict, Refusal
 from kjfh_workflow.policy.model import PolicyPack
 from kjfh_workflow.policy.vocabulary import NEW
@@ -153,7 +154,7 @@ def past(office: Office, found: Past, day: date, reader: Actor) -> PastShown:
         changed_on=found.changed_on,
         policy=shown.pinned(pack),
         clocks=tuple(shown.clocks(pack, case, found.clocks, day)),
-        story=story_of(pack, case, official=reader.is_official),
+        story=story_of(pack, case, official=reader.reads().for_office_of(case.city)),
         awards=tuple(shown.awards(pack, case)),
     )
 
@@ -173,7 +174,7 @@ def _overdue(office: Office, case: Case, parent: Case | None, moment: Moment) ->
 
 
 def _shown(office: Office, tx: CoreTransaction, view: CaseView, moment: Moment, reader: Actor) -> Dossier:
-    case, official = view.case, reader.is_official
+    case, official = view.case, reader.reads().for_office_of(view.case.city)
     pack = office.pack_of(case)
     parent = rows_of(tx, [case.parent]) if case.parent else []
     return Dossier(

@@ -1,0 +1,1 @@
+"""How cases look to somebody: lists, the dossier, forms, the docket, in people's words. Nothing here changes a case."""
