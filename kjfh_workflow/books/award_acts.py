@@ -11,7 +11,7 @@ from typing import Any
 
 from kjfh_workflow.books.as_of import Scope
 from kjfh_workflow.books.table import Table
-from kjfh_workflow.casework.office import Office
+from kjfh_workflow.casework.office import Moment, Office
 from kjfh_workflow.casework.perform import known_to
 from kjfh_workflow.policy.vocabulary import Field
 from kjfh_workflow.rules.award_events import award_events
@@ -22,6 +22,24 @@ from kjfh_workflow.store import cases
 from kjfh_workflow.store.database import CoreTransaction
 
 
+class Titles:
+    """The cases in which awards stand, each with what a decision may ask; read once for all awards of a case."""
+
+    def __init__(self, office: Office, tx: CoreTransaction, moment: Moment) -> None:
+        self._office = office
+        self._tx = tx
+        self._moment = moment
+        self._found: dict[str, tuple[Case, Known]] = {}
+
+    def of(self, row: Mapping[str, Any]) -> tuple[Case, Known]:
+        """The case of a row of the ledger."""
+        if row["case"] not in self._found:
+            case = cases.load(self._tx, row["case"])
+            assert case is not None, "an award stands in a case"  # noqa: S101
+            self._found[case.id] = case, known_to(self._office, self._tx, case, case.uscc, self._moment)
+        return self._found[row["case"]]
+
+
 def with_acts(office: Office, tx: CoreTransaction, scope: Scope, table: Table, actor: Actor | None) -> Table:
     """The ledger; its rows say besides what to send with an act on the award, and which acts there are.
 
@@ -29,17 +47,12 @@ def with_acts(office: Office, tx: CoreTransaction, scope: Scope, table: Table, a
     ``events``, name and label of each that *actor*'s role could perform on it as it stands on file. None are told
     where nobody is named, nor of what was on file on a past day.
     """
-    moment = office.moment(tx)
-    titles: dict[str, tuple[Case, Known]] = {}
+    titles = Titles(office, tx, office.moment(tx))
 
     def acts_of(row: Mapping[str, Any]) -> dict[str, Any]:
         if actor is None or not scope.is_now:
             return {"version": None, "events": []}
-        if row["case"] not in titles:
-            found = cases.load(tx, row["case"])
-            assert found is not None, "an award stands in a case"  # noqa: S101
-            titles[found.id] = found, known_to(office, tx, found, found.uscc, moment)
-        case, known = titles[row["case"]]
+        case, known = titles.of(row)
         pack, award = office.pack_of(case), awards_of(case.memory)[row["award"]]
         labels, possible = pack.machines[case.kind].events, award_events(pack, case, award, actor, known)
         return {"version": case.version, "events": [{"event": event, "label": labels[event]} for event in possible]}

@@ -17,7 +17,7 @@ from typing import Any
 from kjfh_workflow import canonical
 from kjfh_workflow.books import sheet
 from kjfh_workflow.books.as_of import Scope
-from kjfh_workflow.books.award_acts import selectors_of
+from kjfh_workflow.books.award_acts import Titles, selectors_of
 from kjfh_workflow.books.ledger import Wanted, awards
 from kjfh_workflow.books.table import Column, Table
 from kjfh_workflow.casework import perform as acts
@@ -118,11 +118,10 @@ def _approved(
 ) -> Iterator[tuple[dict[str, Any], tuple[Refusal, ...]]]:
     """Each approved award, with every reason why it may not be paid now."""
     wanted = Wanted(status=AwardStatus.APPROVED)
+    titles = Titles(office, tx, moment)
     # Read to the end first: asking about each opens further statements on the same connection.
     for row in [*awards(office, tx, Scope.of(None, city), wanted)]:
-        case = cases.load(tx, row["case"])
-        assert case is not None, "an award stands in a case"  # noqa: S101
-        known = acts.known_to(office, tx, case, case.uscc, moment)
+        case, known = titles.of(row)
         reasons: tuple[Refusal, ...] = ()
         try:
             decide(office.pack_of(case), case, _PAY, by, selectors_of(row), known)

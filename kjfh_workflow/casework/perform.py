@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from kjfh_workflow import canonical
@@ -279,8 +280,9 @@ def _let_lapse(office: Office, tx: Transaction, case_ids: list[str], moment: Mom
 def known_to(
     office: Office, tx: Transaction, case: Case, uscc: str, moment: Moment, parent: Case | None = None
 ) -> Known:
-    """What a decision about *case* may ask: facts and standing are read only if it does."""
+    """What a decision about *case* may ask: facts and standing are read only if it does, and once."""
 
+    @cache
     def load_document() -> str:
         digest = case.facts or (parent.facts if parent else "")
         body = registry.document(tx, digest)
@@ -288,6 +290,7 @@ def known_to(
             raise WorkflowError(f"the facts {digest} of {case.id} are not on file")
         return body
 
+    @cache
     def load_standing() -> Standing:
         return _standing(office.pack_of(case), tx, case, uscc, moment)
 
