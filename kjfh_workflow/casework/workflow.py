@@ -237,7 +237,7 @@ class Workflow(Acting):
             NotFound: if there is none, or it is not the reader's to see.
         """
         with self._database.reading() if connection is None else joined(connection) as tx:
-            return queries.view(self._office, tx, case, reader)
+            return queries.view(self._office, tx, case, reader, self._office.moment(tx))
 
     def cases(
         self,

@@ -107,7 +107,7 @@ def read(office: Office, database: Database, case_id: str, reader: Actor) -> Dos
     for _ in range(_TRIES):
         with database.reading() as tx:
             moment = office.moment(tx)
-            view = queries.view(office, tx, case_id, reader)
+            view = queries.view(office, tx, case_id, reader, moment, with_alarms=False)
             pack, parent = office.pack_of(view.case), _parent(tx, view.case)
             found = _shown(office, tx, view, moment, reader)
             found = replace(found, events=_events(office, tx, pack, view, view.case, reader, moment))

@@ -96,8 +96,10 @@ def load_readable(tx: CoreTransaction, case_id: str, reader: Actor | None) -> Ca
     return case
 
 
-def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None) -> CaseView:
-    """Everything about one case.
+def view(
+    office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None, moment: Moment, *, with_alarms: bool = True
+) -> CaseView:
+    """Everything about one case; on request without ``alarms``, which a statement of their own reads.
 
     Raises:
         NotFound: as ``load_readable``.
@@ -118,12 +120,12 @@ def view(office: Office, tx: CoreTransaction, case_id: str, reader: Actor | None
         decided=_decided(rows),
         clocks=clocks_of(case),
         timeline=rows if official else to_operator(tx, pack, case, rows),
-        alarms=timers.of_case(tx, case_id),
+        alarms=timers.of_case(tx, case_id) if with_alarms else [],
         notices=[notice for notice in registry.notices_of(tx, case_id) if reads.shows(notice["city"], notice["uscc"])],
         bans=bans,
         children=_children(tx, pack, case),
         warnings=[
-            *_warnings(pack, case, rows, bans, office.moment(tx)),
+            *_warnings(pack, case, rows, bans, moment),
             *(_named_elsewhere(tx, pack, case, facts) if official and facts else ()),
         ],
     )
