@@ -156,7 +156,10 @@ def test_an_act_that_crosses_with_another_is_done_again(
             tries.append("done")
 
         again(database.acting, both)
-    assert tries == ["begun", "begun", "done"]
+    *begun, done = tries
+    assert begun == ["begun"] * len(begun)
+    assert len(begun) > 1, "the first time it was in the way"
+    assert done == "done"
 
 
 def test_what_the_server_says_of_a_crossing_reaches_nobody_but_the_log(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -11,6 +13,8 @@ from kjfh_workflow.store.database import Clash, Transaction
 
 #: How often; each time the act is decided anew.
 _TRIES = 5
+#: Who has crossed with another one lets it go first: seconds.
+_AFTER_YOU = (0.01, 0.05)
 BEATEN = "somebody else was first; read again and decide again"
 _Tx = TypeVar("_Tx", bound=Transaction)
 _Done = TypeVar("_Done")
@@ -36,4 +40,5 @@ def again(opening: Callable[[], AbstractContextManager[_Tx]], act: Callable[[_Tx
         except Crossed:
             if not left:
                 raise
+            time.sleep(random.uniform(*_AFTER_YOU))  # noqa: S311  (nobody's secret)
     raise AssertionError("the last try returns or raises")
