@@ -55,7 +55,8 @@ def upgrade(engine: Engine) -> str:
     if found == newest():
         return found
     if engine.dialect.name == "sqlite" and not engine.url.database and not inspect(engine).get_table_names():
-        _copy(engine, blank())
+        with engine.connect() as connection:
+            blank().backup(_driver(connection))
     else:
         _apply(engine)
     return newest()
@@ -74,11 +75,6 @@ def blank() -> sqlite3.Connection:
         _driver(connection).backup(copy)
     engine.dispose()
     return copy
-
-
-def _copy(engine: Engine, blank: sqlite3.Connection) -> None:
-    with engine.connect() as connection:
-        blank.backup(_driver(connection))
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

@@ -25,8 +25,8 @@ class JsonLines(logging.Formatter):
         return json.dumps(said, ensure_ascii=False, default=str)
 
 
-def to_stderr(level: int = logging.INFO) -> None:
+def to_stderr() -> None:
     """Send everything there, as lines of JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
